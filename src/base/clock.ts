@@ -29,9 +29,11 @@ export function sleep(clock: Clock, delayMs: number): Promise<void> {
 const timeoutMsMax = 2_147_483_647;
 
 class SystemTimer implements Timer {
+  readonly #holdsProcess: boolean;
   #handle: NodeJS.Timeout;
 
-  constructor(delayMs: number, callback: () => void) {
+  constructor(delayMs: number, callback: () => void, holdsProcess: boolean) {
+    this.#holdsProcess = holdsProcess;
     this.#handle = this.#arm(delayMs, callback);
   }
 
@@ -41,7 +43,7 @@ class SystemTimer implements Timer {
       if (delayMs > step) this.#handle = this.#arm(delayMs - step, callback);
       else callback();
     }, step);
-    return handle.unref();
+    return this.#holdsProcess ? handle : handle.unref();
   }
 
   cancel(): void {
@@ -53,5 +55,14 @@ class SystemTimer implements Timer {
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
-  after: (delayMs, callback) => new SystemTimer(Math.max(0, delayMs), callback),
+  after: (delayMs, callback) => new SystemTimer(Math.max(0, delayMs), callback, false),
+};
+
+/**
+ * The machine's own clocks, with timers that keep the process alive until they fire or are cancelled: for clients and
+ * commands, where such a timer may be all that somebody awaits.
+ */
+export const foregroundClock: Clock = {
+  ...systemClock,
+  after: (delayMs, callback) => new SystemTimer(Math.max(0, delayMs), callback, true),
 };

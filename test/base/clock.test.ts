@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Clock, sleep, systemClock } from "../../src/base/clock.ts";
+import { type Clock, foregroundClock, sleep, systemClock } from "../../src/base/clock.ts";
 
 test("system clock: a cancelled timer: never fires", async () => {
   let fired = false;
@@ -30,6 +30,19 @@ test("system clock: monotonic time: does not go back", () => {
   const first = systemClock.monotonicMs();
   expect(systemClock.monotonicMs()).toBeGreaterThanOrEqual(first);
   expect(Number.isInteger(systemClock.nowMs())).toBe(true);
+});
+
+test("foreground clock: a timer: fires, and holds the process unlike the system clock's", async () => {
+  const holding = (): number =>
+    process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+  const before = holding();
+  systemClock.after(60_000, () => undefined);
+  expect(holding()).toBe(before);
+  const timer = foregroundClock.after(60_000, () => undefined);
+  expect(holding()).toBe(before + 1);
+  timer.cancel();
+  expect(holding()).toBe(before);
+  await new Promise<void>((resolve) => foregroundClock.after(1, resolve));
 });
 
 test("sleep: resolves when its clock says so, not before", async () => {
