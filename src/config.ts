@@ -1,0 +1,206 @@
+// Settings of a server: one table gives every setting its flag, environment variable, default, bounds and meaning.
+//
+// Precedence: command line, then VARVE_* environment, then the config file (JSON), then the defaults.
+
+import { readFileSync } from "node:fs";
+import { type Static, type TSchema, Type } from "typebox";
+import { Value } from "typebox/value";
+import { LogError } from "./base/error.ts";
+
+const MiB = 1024 * 1024;
+
+const bytes = (defaultBytes: number, minimum: number, description: string) =>
+  Type.Integer({ default: defaultBytes, minimum, maximum: 2 ** 40, description });
+const millis = (defaultMs: number, minimum: number, description: string) =>
+  Type.Integer({ default: defaultMs, minimum, maximum: 2 ** 40, description });
+const count = (defaultCount: number, maximum: number, description: string) =>
+  Type.Integer({ default: defaultCount, minimum: 1, maximum, description });
+const flag = (isOn: boolean, description: string) => Type.Boolean({ default: isOn, description });
+const text = (value: string, description: string) =>
+  Type.String({ default: value, minLength: 1, description });
+const oneOf = <const Names extends readonly string[]>(names: Names, description: string) =>
+  Type.Enum(names, { default: names[0] ?? "", description });
+
+const properties = {
+  host: text("127.0.0.1", "address to listen on; 0.0.0.0 for every interface"),
+  port: Type.Integer({
+    default: 8082,
+    minimum: 0,
+    maximum: 65_535,
+    description: "HTTP port; 0 picks a free one",
+  }),
+  dataDir: text("./segments", "directory of the topics' segment files"),
+  logLevel: oneOf(["info", "debug", "warn", "error", "silent"], "least level that is logged"),
+  readMode: oneOf(["map", "pread"], "read through memory maps, or by pread"),
+  autoCreateTopics: flag(true, "create a topic at its first produce"),
+  defaultPartitions: count(1, 10_000, "partitions of a topic created without a count"),
+  topicDefaults: Type.Record(Type.String(), Type.String(), {
+    default: {},
+    description: "config of topics that do not set it themselves, as key=value (repeatable)",
+  }),
+  bodyBytesMax: bytes(16 * MiB, 1024, "largest request body in bytes"),
+  inFlightBytesMax: bytes(256 * MiB, MiB, "bytes of request bodies and unsynced appends held"),
+  admissionWaitMs: millis(5000, 0, "how long a produce may wait for room before it is refused"),
+  connectionsMax: count(10_000, 1_000_000, "open HTTP connections"),
+  longPollsMax: count(20_000, 1_000_000, "reads and polls waiting at once"),
+  requestTimeoutMs: millis(60_000, 1000, "time a client has to send its request"),
+  streamStallMs: millis(60_000, 1000, "a stream whose reader takes nothing for this long ends"),
+  retentionCheckIntervalMs: millis(300_000, 10, "time between looks at age and size of segments"),
+  checkpointIntervalMs: millis(1000, 10, "least time between checkpoints of recovery points"),
+  offsetsRetentionMs: millis(604_800_000, 1000, "a group without members forgets its offsets"),
+  groupMembersMax: count(1000, 100_000, "members of one consumer group"),
+  diskReserveBytes: bytes(64 * MiB, 0, "free space below which readiness warns"),
+  shutdownTimeoutMs: millis(10_000, 0, "time given to running requests when stopping"),
+} as const;
+
+/** The schema of the config file: JSON with any of these keys. */
+export const configSchema = Type.Object(properties, { additionalProperties: false });
+
+/** All settings, complete and checked. Sizes are bytes, times milliseconds, as the names say. */
+export type Config = Readonly<Static<typeof configSchema>>;
+
+/** A setting as the command line shows it. */
+export interface ConfigFlag {
+  /** Key in the config file. */
+  readonly key: keyof Config;
+  /** Long option: `--data-dir <string>`. */
+  readonly option: string;
+  /** Environment variable: `VARVE_DATA_DIR`. */
+  readonly variable: string;
+  /** Meaning with bounds. */
+  readonly description: string;
+  /** The default as text. */
+  readonly defaultText: string;
+}
+
+/** Where settings come from; each part may be empty. */
+export interface ConfigSources {
+  /** Values of command line options by key; strings, or arrays of `key=value` for maps. */
+  readonly flags: Readonly<Record<string, unknown>>;
+  /** The process environment. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Path of a JSON file, or null. */
+  readonly file: string | null;
+}
+
+const keys = Object.keys(properties) as (keyof Config)[];
+
+/** `dataDir` becomes `data-dir`. */
+function kebab(key: string): string {
+  return key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+function variableOf(key: string): string {
+  return `VARVE_${kebab(key).replaceAll("-", "_").toUpperCase()}`;
+}
+
+/** Every setting in table order, for `--help` and the reference. */
+export function configFlags(): readonly ConfigFlag[] {
+  return keys.map((key) => {
+    const schema: TSchema & { description?: string; default?: unknown } = properties[key];
+    const isSwitch = typeof schema.default === "boolean";
+    const value = isSwitch
+      ? "<true|false>"
+      : typeof schema.default === "object"
+        ? "<key=value>"
+        : "<value>";
+    return {
+      key,
+      option: `--${kebab(key)} ${value}`,
+      variable: variableOf(key),
+      description: schema.description ?? "",
+      defaultText: typeof schema.default === "object" ? "none" : String(schema.default),
+    };
+  });
+}
+
+/**
+ * Puts the sources together and checks the whole.
+ *
+ * @throws INVALID_CONFIG naming the setting, the value and what is allowed.
+ */
+export function loadConfig(sources: ConfigSources): Config {
+  const merged: Record<string, unknown> = {
+    ...(sources.file === null ? {} : readConfigFile(sources.file)),
+    ...fromEnvironment(sources.environment),
+    ...fromFlags(sources.flags),
+  };
+  const complete = Value.Default(configSchema, merged);
+  if (!Value.Check(configSchema, complete)) throw invalid(complete);
+  return Object.freeze(complete);
+}
+
+/** The environment of this process, for `loadConfig` and the client commands. */
+export function processEnvironment(): Readonly<Record<string, string | undefined>> {
+  return process.env;
+}
+
+function invalid(value: unknown): LogError {
+  const errors = Value.Errors(configSchema, value);
+  const first = errors.find((error) => error.instancePath !== "") ?? errors[0];
+  const key = (first?.instancePath ?? "").split("/")[1] ?? "";
+  if (key !== "" && !(key in properties)) {
+    return new LogError("INVALID_CONFIG", `unknown setting '${key}'; see 'varve serve --help'`);
+  }
+  const shown = JSON.stringify((value as Record<string, unknown>)[key]);
+  const what = first === undefined ? "is not valid" : first.message;
+  return new LogError("INVALID_CONFIG", `setting '${key}' is ${shown} but ${what}`);
+}
+
+function readConfigFile(path: string): Record<string, unknown> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(readFileSync(path, "utf8"));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new LogError("INVALID_CONFIG", `cannot read config file '${path}': ${reason}`, { cause });
+  }
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
+    throw new LogError("INVALID_CONFIG", `config file '${path}' must hold one JSON object`);
+  }
+  return { ...parsed };
+}
+
+function fromEnvironment(environment: ConfigSources["environment"]): Record<string, unknown> {
+  const found: Record<string, unknown> = {};
+  for (const key of keys) {
+    const value = environment[variableOf(key)];
+    if (value !== undefined && value !== "") found[key] = parseText(key, value);
+  }
+  return found;
+}
+
+function fromFlags(flags: ConfigSources["flags"]): Record<string, unknown> {
+  const found: Record<string, unknown> = {};
+  for (const key of keys) {
+    const value = flags[key];
+    if (value === undefined) continue;
+    found[key] = typeof value === "string" || Array.isArray(value) ? parseText(key, value) : value;
+  }
+  return found;
+}
+
+/** Text from outside becomes the type its setting has; what does not parse is left for the check to name. */
+function parseText(key: keyof Config, value: string | readonly string[]): unknown {
+  const fallback = (properties[key] as { default?: unknown }).default;
+  if (typeof fallback === "object") return parsePairs(key, value);
+  const single = String(value);
+  if (typeof fallback === "number") return /^-?\d+$/.test(single) ? Number(single) : single;
+  if (typeof fallback === "boolean") {
+    return single === "true" ? true : single === "false" ? false : single;
+  }
+  return single;
+}
+
+function parsePairs(key: string, value: string | readonly string[]): Record<string, string> {
+  const pairs = typeof value === "string" ? value.split(",") : value;
+  const parsed: Record<string, string> = {};
+  for (const pair of pairs) {
+    const cut = pair.indexOf("=");
+    if (cut <= 0) {
+      throw new LogError("INVALID_CONFIG", `setting '${key}' takes key=value, got '${pair}'`);
+    }
+    parsed[pair.slice(0, cut).trim()] = pair.slice(cut + 1).trim();
+  }
+  return parsed;
+}
