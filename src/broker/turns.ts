@@ -1,0 +1,33 @@
+// Work in turns: what is done under one key happens one after the other, different keys at the same time.
+
+/** Runs pieces of work one at a time per key, in the order of their calls. */
+export class Turns {
+  readonly #last = new Map<string, Promise<unknown>>();
+
+  /** How many keys have work running or waiting. */
+  get busyCount(): number {
+    return this.#last.size;
+  }
+
+  /** Runs `work` when everything called before under the key has settled; resolves or rejects as it does. */
+  async run<Result>(key: string, work: () => Promise<Result>): Promise<Result> {
+    const before = this.#last.get(key);
+    const turn = before === undefined ? work() : before.then(work);
+    // Whoever comes next waits for this turn's end and not for its success.
+    const settled = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#last.set(key, settled);
+    try {
+      return await turn;
+    } finally {
+      if (this.#last.get(key) === settled) this.#last.delete(key);
+    }
+  }
+
+  /** Resolves when all work called so far has settled. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#last.values());
+  }
+}
