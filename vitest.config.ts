@@ -7,5 +7,9 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     env: { LOG_VERIFY: "1" },
+    reporters:
+      process.env["CI"] === "true"
+        ? ["default", ["json", { outputFile: "dist/test-results.json" }]]
+        : ["default"],
   },
 });

