@@ -1,8 +1,9 @@
 // Builds record batches from records. One builder is reused for many batches; what it builds is the caller's.
 
 import { assert } from "../base/assert.ts";
-import { varintSize, writeVarint } from "../base/bytes.ts";
-import { batchHeaderBytes, writeBatchHeader } from "./batch-header.ts";
+import { varintSize, viewOf, writeVarint } from "../base/bytes.ts";
+import { crc32c } from "../base/crc32c.ts";
+import { batchHeaderBytes, checksummedFrom, setCrc, writeBatchHeader } from "./batch-header.ts";
 
 /** A header of a record. */
 export interface RecordHeader {
@@ -46,16 +47,22 @@ const initialBytes = 16 * 1024;
 const keptBytesMax = 4 * 1024 * 1024;
 const batchBytesMax = 2 ** 31 - 1;
 
-// Below this length a loop is cheaper than a view and a call.
-const loopBytesMax = 48;
+// Up to these lengths a loop in script is cheaper than the call (and the view it needs) that would replace it.
+const byteLoopMax = 24;
+const wordLoopMax = 160;
+const stringLoopMax = 64;
 
 /** Collects records and writes them as RecordBatch v2. */
 export class BatchBuilder {
-  #buffer: Buffer = Buffer.allocUnsafeSlow(initialBytes);
+  #bytes: Uint8Array = new Uint8Array(initialBytes);
+  #view: DataView = viewOf(this.#bytes);
   #end = batchHeaderBytes;
   #count = 0;
   #baseTimestampMs = 0;
   #maxTimestampMs = 0;
+  // The records of one request share a buffer, so its view is kept from one record to the next.
+  #source: Uint8Array = this.#bytes;
+  #sourceView: DataView = this.#view;
 
   /** Records since the last reset. */
   get count(): number {
@@ -69,9 +76,11 @@ export class BatchBuilder {
 
   /** Forgets the records, keeps the memory. */
   reset(): void {
-    if (this.#buffer.length > keptBytesMax) this.#buffer = Buffer.allocUnsafeSlow(initialBytes);
+    if (this.#bytes.length > keptBytesMax) this.#adopt(new Uint8Array(initialBytes));
     this.#end = batchHeaderBytes;
     this.#count = 0;
+    this.#source = this.#bytes;
+    this.#sourceView = this.#view;
   }
 
   /** What `sizeBytes` would be after `append` with the same arguments, exactly. */
@@ -98,18 +107,19 @@ export class BatchBuilder {
     }
     const body = this.#bodyBytes(record, keyBytes, valueBytes);
     this.#makeRoom(varintSize(body) + body);
-    const buffer = this.#buffer;
-    let at = writeVarint(buffer, this.#end, body);
-    buffer[at++] = 0;
-    at = writeVarint(buffer, at, timestampMs - this.#baseTimestampMs);
-    at = writeVarint(buffer, at, this.#count);
-    at = writeVarint(buffer, at, keyBytes);
-    at = key === null ? at : put(buffer, at, { source: key, start: 0, end: keyBytes });
-    at = writeVarint(buffer, at, valueBytes);
-    at = value === null ? at : put(buffer, at, { source: value, start: valueStart, end: valueEnd });
-    at = writeVarint(buffer, at, headers.length);
-    if (headers.length > 0) at = putHeaders(buffer, at, headers);
-    this.#end = at;
+    const bytes = this.#bytes;
+    let at = writeVarint(bytes, this.#end, body);
+    bytes[at++] = 0;
+    at = writeVarint(bytes, at, timestampMs - this.#baseTimestampMs);
+    at = writeVarint(bytes, at, this.#count);
+    this.#end = writeVarint(bytes, at, keyBytes);
+    if (typeof key === "string") this.#putString(key, keyBytes);
+    else if (key !== null) this.#putBytes(key, 0, keyBytes);
+    this.#end = writeVarint(bytes, this.#end, valueBytes);
+    if (typeof value === "string") this.#putString(value, valueBytes);
+    else if (value !== null) this.#putBytes(value, valueStart, valueBytes);
+    this.#end = writeVarint(bytes, this.#end, headers.length);
+    if (headers.length > 0) this.#putHeaders(headers);
     this.#count++;
     if (timestampMs > this.#maxTimestampMs) this.#maxTimestampMs = timestampMs;
   }
@@ -122,10 +132,8 @@ export class BatchBuilder {
    */
   build(options: BuildOptions = {}): Uint8Array {
     assert(this.#count > 0, "a batch without records cannot be built");
-    const batch = new Uint8Array(this.#end);
-    batch.set(this.#buffer.subarray(batchHeaderBytes, this.#end), batchHeaderBytes);
     const producer = options.producer ?? noProducer;
-    writeBatchHeader(batch, {
+    writeBatchHeader(this.#view, this.#end, {
       baseOffset: 0,
       leaderEpoch: -1,
       attributes: 0,
@@ -137,7 +145,8 @@ export class BatchBuilder {
       baseSequence: producer.baseSequence,
       recordCount: this.#count,
     });
-    return batch;
+    setCrc(this.#view, crc32c(this.#bytes, checksummedFrom, this.#end));
+    return this.#bytes.slice(0, this.#end);
   }
 
   // Bytes of a record after its own length field; -1 stands for null.
@@ -159,45 +168,79 @@ export class BatchBuilder {
 
   #makeRoom(bytes: number): void {
     const needed = this.#end + bytes;
-    if (needed <= this.#buffer.length) return;
+    if (needed <= this.#bytes.length) return;
     assert(needed <= batchBytesMax, `a batch of ${needed} bytes cannot be written`);
-    const grown = Buffer.allocUnsafeSlow(Math.min(Math.max(needed, needed * 2), batchBytesMax));
-    this.#buffer.copy(grown, 0, 0, this.#end);
-    this.#buffer = grown;
+    const grown = new Uint8Array(Math.min(needed * 2, batchBytesMax));
+    grown.set(this.#bytes.subarray(0, this.#end));
+    this.#adopt(grown);
+  }
+
+  #adopt(bytes: Uint8Array): void {
+    this.#bytes = bytes;
+    this.#view = viewOf(bytes);
+  }
+
+  #putHeaders(headers: readonly RecordHeader[]): void {
+    for (const { key, value } of headers) {
+      const keyBytes = lengthOf(key);
+      this.#end = writeVarint(this.#bytes, this.#end, keyBytes);
+      this.#putString(key, keyBytes);
+      const valueBytes = lengthOf(value);
+      this.#end = writeVarint(this.#bytes, this.#end, valueBytes);
+      if (typeof value === "string") this.#putString(value, valueBytes);
+      else if (value !== null) this.#putBytes(value, 0, valueBytes);
+    }
+  }
+
+  #putString(text: string, length: number): void {
+    const bytes = this.#bytes;
+    const at = this.#end;
+    // As many bytes as UTF-16 units means that all are ASCII.
+    if (length === text.length && length <= stringLoopMax) {
+      for (let index = 0; index < length; index++) bytes[at + index] = text.charCodeAt(index);
+    } else {
+      encoder.encodeInto(text, bytes.subarray(at, at + length));
+    }
+    this.#end = at + length;
+  }
+
+  #putBytes(source: Uint8Array, start: number, length: number): void {
+    const bytes = this.#bytes;
+    const at = this.#end;
+    if (length <= byteLoopMax) {
+      for (let index = 0; index < length; index++) bytes[at + index] = source[start + index] ?? 0;
+    } else if (length === source.length) {
+      bytes.set(source, at);
+    } else if (length <= wordLoopMax) {
+      this.#putWords(source, start, length);
+    } else {
+      bytes.set(source.subarray(start, start + length), at);
+    }
+    this.#end = at + length;
+  }
+
+  #putWords(source: Uint8Array, start: number, length: number): void {
+    if (source !== this.#source) {
+      this.#source = source;
+      this.#sourceView = viewOf(source);
+    }
+    const from = this.#sourceView;
+    const to = this.#view;
+    const at = this.#end;
+    let index = 0;
+    for (; index + 4 <= length; index += 4) to.setInt32(at + index, from.getInt32(start + index));
+    for (; index < length; index++) to.setInt8(at + index, from.getInt8(start + index));
   }
 }
+
+const encoder = new TextEncoder();
 
 function lengthOf(part: string | Uint8Array | null): number {
   if (part === null) return -1;
-  return typeof part === "string" ? Buffer.byteLength(part) : part.length;
-}
-
-function put(
-  buffer: Buffer,
-  at: number,
-  part: { readonly source: string | Uint8Array; readonly start: number; readonly end: number },
-): number {
-  const { source, start, end } = part;
-  const length = end - start;
-  if (typeof source === "string") {
-    buffer.write(source, at, length, "utf8");
-  } else if (length <= loopBytesMax) {
-    for (let index = 0; index < length; index++) buffer[at + index] = source[start + index] ?? 0;
-  } else {
-    buffer.set(length === source.length ? source : source.subarray(start, end), at);
+  if (typeof part !== "string") return part.length;
+  if (part.length > stringLoopMax) return Buffer.byteLength(part);
+  for (let index = 0; index < part.length; index++) {
+    if (part.charCodeAt(index) >= 0x80) return Buffer.byteLength(part);
   }
-  return at + length;
-}
-
-function putHeaders(buffer: Buffer, start: number, headers: readonly RecordHeader[]): number {
-  let at = start;
-  for (const { key, value } of headers) {
-    const keyBytes = lengthOf(key);
-    at = writeVarint(buffer, at, keyBytes);
-    at = put(buffer, at, { source: key, start: 0, end: keyBytes });
-    const valueBytes = lengthOf(value);
-    at = writeVarint(buffer, at, valueBytes);
-    if (value !== null) at = put(buffer, at, { source: value, start: 0, end: valueBytes });
-  }
-  return at;
+  return part.length;
 }

@@ -160,14 +160,13 @@ export interface BatchHeader {
 }
 
 /**
- * Writes the header of one whole batch and its checksum.
+ * Writes the header of the batch that begins at index 0 of the view, all but the checksum.
  *
- * @param batch One batch whose records are in place from index 61 to the end.
+ * @param batchBytes Bytes of the whole batch.
  */
-export function writeBatchHeader(batch: Uint8Array, header: BatchHeader): void {
-  const view = viewOf(batch);
+export function writeBatchHeader(view: DataView, batchBytes: number, header: BatchHeader): void {
   writeInt64(view, 0, header.baseOffset);
-  view.setInt32(8, batch.length - batchPrefixBytes);
+  view.setInt32(8, batchBytes - batchPrefixBytes);
   view.setInt32(12, header.leaderEpoch);
   view.setInt8(16, batchMagic);
   view.setUint16(21, header.attributes);
@@ -178,7 +177,11 @@ export function writeBatchHeader(batch: Uint8Array, header: BatchHeader): void {
   view.setInt16(51, header.producerEpoch);
   view.setInt32(53, header.baseSequence);
   view.setInt32(57, header.recordCount);
-  view.setUint32(17, crc32c(batch, checksummedFrom));
+}
+
+/** Sets the checksum of the batch that begins at index 0 of the view. */
+export function setCrc(view: DataView, crc: number): void {
+  view.setUint32(17, crc);
 }
 
 /** Computes and sets the checksum of one whole batch. */
