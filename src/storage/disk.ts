@@ -20,20 +20,22 @@ export interface DiskFile {
   /** Makes written bytes and the size durable (fdatasync). @throws KAFKA_STORAGE_ERROR, for good. */
   sync(): Promise<void>;
   /**
-   * Reserves blocks for [0, length) without changing the size; best effort where the system cannot.
-   * @throws DISK_FULL when there is no room; nothing changed then.
+   * Reserves blocks for [0, length) without changing the size; best effort where the system cannot. No write to this
+   * file may be under way meanwhile.
+   * @throws DISK_FULL when there is no room; size and earlier reservations are as before then.
    */
   reserve(length: number): Promise<void>;
-  /** Sets the size; gives back reserved blocks beyond it. Never below a byte that a view shows. */
+  /** Sets the size; gives back reserved blocks beyond it. Never below a byte that a view in use shows. */
   truncate(length: number): Promise<void>;
   /** Size in bytes. */
   size(): Promise<number>;
   /**
-   * Maps [0, capacity) read-only. Bytes beyond the file's present size become readable as the file grows.
-   * Resolves to null where the platform has no maps: the caller then uses `read`.
+   * Maps [0, capacity) read-only; `capacity` is 1 to 2^31. Bytes beyond the file's present size become readable as
+   * the file grows. Resolves to null where the platform has no maps: the caller then uses `read`.
+   * @throws KAFKA_STORAGE_ERROR when the system has no room for another map.
    */
   map(capacity: number): Promise<FileMap | null>;
-  /** Closes the file; a map of it stays valid. */
+  /** Closes the file; a map of it stays valid. Reserved blocks stay reserved. Closing twice is harmless. */
   close(): Promise<void>;
 }
 
@@ -59,9 +61,9 @@ export interface Disk {
   open(path: string, mode: OpenMode): Promise<DiskFile>;
   /** Names in a directory, unsorted; empty when there is no such directory. */
   list(path: string): Promise<readonly string[]>;
-  /** Makes a directory and its parents; harmless when it exists. */
+  /** Makes a directory and its parents; harmless when it exists. See `makeDirectoryDurably`. */
   makeDirectory(path: string): Promise<void>;
-  /** Renames a file or directory, replacing a file of that name. */
+  /** Renames a file or directory, replacing a file or an empty directory of that name. */
   rename(from: string, to: string): Promise<void>;
   /** Removes a file, or a directory with all it holds; harmless when missing. */
   remove(path: string): Promise<void>;
@@ -74,13 +76,14 @@ export interface Disk {
   /** Free bytes an unprivileged writer can still use on the file system of `path`. */
   freeBytes(path: string): Promise<number>;
   /**
-   * Takes an exclusive lock for this process's life. Resolves to a function that lets it go.
-   * @throws KAFKA_STORAGE_ERROR when another process holds it.
+   * Takes an exclusive lock for this process's life; the file is made when missing and stays. Resolves to a function
+   * that lets the lock go.
+   * @throws KAFKA_STORAGE_ERROR when it is held, by another process or this one.
    */
   lock(path: string): Promise<() => Promise<void>>;
 }
 
-/** Reads a whole small file; null when it is missing. */
+/** Reads a whole small file; null when it is missing. The bytes are the caller's. */
 export async function readWhole(disk: Disk, path: string): Promise<Uint8Array | null> {
   if (!(await disk.exists(path))) return null;
   const file = await disk.open(path, "read");
@@ -96,23 +99,49 @@ export async function readWhole(disk: Disk, path: string): Promise<Uint8Array | 
 /**
  * Replaces a file so that after a crash either the old or the new bytes are there, whole.
  *
- * The steps are: write `<path>.tmp`, sync it, rename it over, sync the directory.
+ * The steps are: write `<path>.tmp`, sync it, rename it over, sync the directory. Two calls for one path must not
+ * overlap. When it fails, the old bytes or (only if the last step failed) either may be found later.
+ *
+ * @throws DISK_FULL, KAFKA_STORAGE_ERROR
  */
 export async function replaceWhole(disk: Disk, path: string, bytes: Uint8Array): Promise<void> {
   const temporary = `${path}.tmp`;
-  const file = await disk.open(temporary, "write");
   try {
-    await file.truncate(0);
-    await file.write([bytes], 0);
-    await file.sync();
-  } finally {
-    await file.close();
+    const file = await disk.open(temporary, "write");
+    try {
+      await file.truncate(0);
+      await file.write([bytes], 0);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await disk.rename(temporary, path);
+  } catch (error) {
+    // On a full disk the leftover would hold the last blocks. The first error is the one that tells the story.
+    await disk.remove(temporary).catch(() => undefined);
+    throw error;
   }
-  await disk.rename(temporary, path);
   await disk.syncDirectory(parentOf(path));
 }
 
-function parentOf(path: string): string {
+/** Makes a directory and its parents, and makes every new name durable. */
+export async function makeDirectoryDurably(disk: Disk, path: string): Promise<void> {
+  const made: string[] = [];
+  let missing = path;
+  while (!(await disk.exists(missing))) {
+    made.push(missing);
+    const parent = parentOf(missing);
+    if (parent === missing) break;
+    missing = parent;
+  }
+  await disk.makeDirectory(path);
+  // From the outermost in: a name is only as durable as the directory it is in.
+  for (const name of made.toReversed()) await disk.syncDirectory(parentOf(name));
+}
+
+/** The directory a path is in. Paths are parted by "/" on every platform. */
+export function parentOf(path: string): string {
   const cut = path.lastIndexOf("/");
-  return cut <= 0 ? "." : path.slice(0, cut);
+  if (cut < 0) return ".";
+  return cut === 0 ? "/" : path.slice(0, cut);
 }
