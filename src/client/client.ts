@@ -1,0 +1,187 @@
+// The client of a Varve server: MessagePack over kept-alive HTTP, typed, with retries that never store a record twice
+// unless asked to. This file is the public export `varve/client`.
+
+import { type Clock, foregroundClock } from "../base/clock.ts";
+import { type Random, randomUuid, systemRandom } from "../base/random.ts";
+import { hasCode, VarveError } from "./errors.ts";
+import { GroupConsumer, type GroupConsumerOptions } from "./group-consumer.ts";
+import { GroupsClient } from "./groups-client.ts";
+import { HttpTransport } from "./http-transport.ts";
+import { type ProduceRequest, type ProduceResult, produce } from "./produce-call.ts";
+import { Producer, type ProducerOptions } from "./producer.ts";
+import {
+  type ConsumeOptions,
+  type ReadReply,
+  RecordReader,
+  type ReadRequest,
+  read,
+} from "./record-reader.ts";
+import { TopicsClient } from "./topics-client.ts";
+
+export { type ClientErrorCode, VarveError } from "./errors.ts";
+export type { GroupConsumer, GroupConsumerOptions } from "./group-consumer.ts";
+export type {
+  AssignedTopic,
+  CommitRequest,
+  CommittedOffset,
+  GroupDetails,
+  GroupMember,
+  GroupsClient,
+  GroupSummary,
+  OffsetToCommit,
+  PollReply,
+  PollRequest,
+  ResetOffset,
+  ResetRequest,
+  TopicOffset,
+} from "./groups-client.ts";
+export type { Acks, ProduceRequest, ProduceResult } from "./produce-call.ts";
+export type { Producer, ProducerOptions } from "./producer.ts";
+export type { ConsumeOptions, ReadReply, ReadRequest, RecordReader } from "./record-reader.ts";
+export type {
+  BytesLike,
+  ConsumedRecord,
+  GroupRecord,
+  RecordInput,
+  RecordPlace,
+} from "./records.ts";
+export type {
+  PartitionDetails,
+  PartitionOffset,
+  TopicChanges,
+  TopicConfig,
+  TopicConfigValue,
+  TopicDetails,
+  TopicSettings,
+  TopicsClient,
+  TopicSummary,
+} from "./topics-client.ts";
+
+/** How a client reaches its server; all but the URL may be left out. */
+export interface ClientOptions {
+  /** `http://host:port`, with a path when the server is behind one. */
+  readonly url: string;
+  /** Time for one attempt of a call, not counting its `waitMs`, in milliseconds. Default 30,000. */
+  readonly timeoutMs?: number;
+  /** How often a call may be sent again where that is safe. Default 5. */
+  readonly retriesMax?: number;
+  /** First pause before sending again; doubles up to 5 seconds. Default 100. */
+  readonly backoffMs?: number;
+  /** Connections at most; a held read takes one. Default 128. */
+  readonly connectionsMax?: number;
+  /** Shown by the server as the client of a group's member. Default `varve-client`. */
+  readonly clientId?: string;
+  /** Time, for tests. */
+  readonly clock?: Clock;
+  /** Randomness, for tests. */
+  readonly random?: Random;
+}
+
+/** Whether a server is ready for requests. */
+export interface ServerHealth {
+  readonly isReady: boolean;
+  /** Sentences, empty when all is well. */
+  readonly problems: readonly string[];
+}
+
+/** The ways to use a server. Everything throws VarveError. */
+export class VarveClient {
+  /** Calls about topics. */
+  readonly topics: TopicsClient;
+  /** Single calls about consumer groups. */
+  readonly groups: GroupsClient;
+  readonly #transport: HttpTransport;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #clientId: string;
+  readonly #open = new Set<{ close(): Promise<void> }>();
+
+  /** @param options Where the server is; see `createClient`. */
+  constructor(options: ClientOptions) {
+    this.#clock = options.clock ?? foregroundClock;
+    this.#random = options.random ?? systemRandom;
+    this.#clientId = options.clientId ?? "varve-client";
+    this.#transport = new HttpTransport({
+      url: options.url,
+      timeoutMs: options.timeoutMs ?? 30_000,
+      retriesMax: options.retriesMax ?? 5,
+      backoffMs: options.backoffMs ?? 100,
+      backoffMsMax: 5_000,
+      connectionsMax: options.connectionsMax ?? 128,
+      clientId: this.#clientId,
+      clock: this.#clock,
+      random: this.#random,
+    });
+    this.topics = new TopicsClient(this.#transport);
+    this.groups = new GroupsClient(this.#transport);
+  }
+
+  /**
+   * Appends records in one request.
+   *
+   * When the outcome is unknown (`mayHaveApplied`) the request is not sent again, unless `ifOffsetMatch` makes that
+   * harmless or `retryUnknown` allows it.
+   */
+  produce(request: ProduceRequest): Promise<ProduceResult> {
+    return produce(this.#transport, request);
+  }
+
+  /** A producer that packs many records into few requests. Close it, or the client. */
+  producer(options: ProducerOptions): Producer {
+    const context = { transport: this.#transport, clock: this.#clock, random: this.#random };
+    return this.#keep(new Producer(options, context));
+  }
+
+  /** Reads records of one partition once. */
+  read(request: ReadRequest): Promise<ReadReply> {
+    return read(this.#transport, request);
+  }
+
+  /** Reads a topic without a group: `for await (const record of client.consume({ topic }))`. */
+  consume(options: ConsumeOptions): RecordReader {
+    return new RecordReader(options, { transport: this.#transport, clock: this.#clock });
+  }
+
+  /** Reads as a member of a group: `for await (const record of client.consumer({ group, topics }))`. */
+  consumer(options: GroupConsumerOptions): GroupConsumer {
+    const member = `${this.#clientId}-${randomUuid(this.#random)}`;
+    return this.#keep(
+      new GroupConsumer(options, { groups: this.groups, clock: this.#clock, member }),
+    );
+  }
+
+  /** Asks the server whether it is ready. @throws CONNECT_FAILED and the like, not for a server that is not ready */
+  async health(): Promise<ServerHealth> {
+    try {
+      await this.#transport.call({ method: "GET", path: "/readyz", resend: "unsent" });
+      return { isReady: true, problems: [] };
+    } catch (error) {
+      if (!(error instanceof VarveError) || error.status !== 503) throw error;
+      const problems = error.facts["problems"];
+      const isList = Array.isArray(problems) && problems.length > 0;
+      return { isReady: false, problems: isList ? problems.map(String) : [error.message] };
+    }
+  }
+
+  /** Flushes producers, lets group members commit and leave, ends everything else and closes the connections. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#open].map((one) => one.close()));
+    this.#open.clear();
+    await this.#transport.close();
+  }
+
+  #keep<Kept extends { close(): Promise<void> }>(kept: Kept): Kept {
+    this.#open.add(kept);
+    return kept;
+  }
+}
+
+/** Makes a client. Nothing is sent before the first call. @throws INVALID_REQUEST when the URL cannot be used */
+export function createClient(options: ClientOptions): VarveClient {
+  return new VarveClient(options);
+}
+
+/** True for a VarveError with one of these codes. */
+export function isVarveError(error: unknown, ...codes: readonly string[]): error is VarveError {
+  return codes.length === 0 ? error instanceof VarveError : hasCode(error, ...codes);
+}

@@ -1,0 +1,379 @@
+// A producer: many records go out in few requests, in order within each partition, in bounded memory.
+
+import type { Clock } from "../base/clock.ts";
+import { partitionForKey } from "../base/murmur2.ts";
+import type { Random } from "../base/random.ts";
+import { hasCode, VarveError } from "./errors.ts";
+import type { HttpTransport } from "./http-transport.ts";
+import { type Acks, produceToPartition } from "./produce-call.ts";
+import { haltError, type Parcel, ProduceLanes } from "./produce-lanes.ts";
+import {
+  bytesOf,
+  checkRecord,
+  recordBytes,
+  type RecordInput,
+  type RecordPlace,
+} from "./records.ts";
+import { TopicsClient } from "./topics-client.ts";
+
+/** How a producer packs and sends; all but the topic may be left out. */
+export interface ProducerOptions {
+  readonly topic: string;
+  /** Default `all`. With 0 offsets are unknown and given as -1. */
+  readonly acks?: Acks;
+  /** How long a record may wait for company, in milliseconds. Default 0: those of one turn travel together. */
+  readonly lingerMs?: number;
+  /** Records in one request at most. Default 5,000. */
+  readonly batchRecordsMax?: number;
+  /** Bytes in one request at most, unless one record is larger. Default 512 KiB. */
+  readonly batchBytesMax?: number;
+  /** Requests under way at once, never two for one partition. Default 8. */
+  readonly inFlightMax?: number;
+  /** Bytes held for records not yet acknowledged. Default 32 MiB. */
+  readonly bufferBytesMax?: number;
+  /** Age at which the partition count is asked for again, in milliseconds. Default 60,000. */
+  readonly partitionsAgeMsMax?: number;
+  /** After a failure send nothing more, so that nothing overtakes what failed. Default false. */
+  readonly haltOnError?: boolean;
+  /** Sends again when the outcome is unknown: records may be stored twice. Default false. */
+  readonly retryUnknown?: boolean;
+}
+
+/** One call of `send` or `sendAll`: where its records went, as the parcels come in. */
+interface Job {
+  readonly records: readonly RecordInput[];
+  readonly places: RecordPlace[];
+  pending: number;
+  bytes: number;
+  error: VarveError | null;
+  readonly resolve: (places: readonly RecordPlace[]) => void;
+  readonly reject: (error: VarveError) => void;
+}
+
+/**
+ * Sends records of one topic.
+ *
+ * Records for one partition are stored in the order of the calls. Keys choose the partition as in every Kafka client;
+ * records without a key fill one partition's request after the other. A failed record does not hold back those behind
+ * it unless `haltOnError` is set.
+ */
+export class Producer {
+  readonly #options: ProducerOptions;
+  readonly #transport: HttpTransport;
+  readonly #topics: TopicsClient;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #lanes: ProduceLanes;
+  readonly #jobs = new Set<Job>();
+  readonly #bufferBytesMax: number;
+  #unrouted: Job[] = [];
+  #bufferedBytes = 0;
+  #roomWaiters: (() => void)[] = [];
+  #idleWaiters: { readonly jobs: Set<Job>; readonly resolve: () => void }[] = [];
+  #partitionCount: number | null = null;
+  #learnedAtMs = 0;
+  #isLearning = false;
+  #stickyPartition: number | null = null;
+  #isClosed = false;
+
+  /** @param options Topic and packing; @param context The way to the server, clock and random. */
+  constructor(
+    options: ProducerOptions,
+    context: { readonly transport: HttpTransport; readonly clock: Clock; readonly random: Random },
+  ) {
+    this.#options = options;
+    this.#transport = context.transport;
+    this.#topics = new TopicsClient(context.transport);
+    this.#clock = context.clock;
+    this.#random = context.random;
+    this.#bufferBytesMax = options.bufferBytesMax ?? 32 * 1024 * 1024;
+    this.#lanes = new ProduceLanes({
+      lingerMs: options.lingerMs ?? 0,
+      batchRecordsMax: options.batchRecordsMax ?? 5_000,
+      batchBytesMax: options.batchBytesMax ?? 512 * 1024,
+      inFlightMax: options.inFlightMax ?? 8,
+      haltOnError: options.haltOnError ?? false,
+      clock: context.clock,
+      deliver: (partition, records) => this.#deliver(partition, records),
+    });
+  }
+
+  /** Bytes of records not yet acknowledged, about. */
+  get bufferedBytes(): number {
+    return this.#bufferedBytes;
+  }
+
+  /**
+   * Sends one record. Resolves when it is acknowledged as `acks` says. The record's bytes must not change until then.
+   *
+   * @throws BUFFER_FULL when the buffer has no room: await `ready()` before sending in a loop.
+   * @throws PRODUCER_HALTED, CLIENT_CLOSED, or what became of the request.
+   */
+  async send(record: RecordInput): Promise<RecordPlace> {
+    const [place] = await this.sendAll([record]);
+    return place ?? { partition: -1, offset: -1 };
+  }
+
+  /**
+   * Sends records. Resolves to their places, in the order given, when all are acknowledged.
+   *
+   * @throws As `send`; when some records failed and others did not, the first failure, after all have been settled.
+   */
+  sendAll(records: readonly RecordInput[]): Promise<readonly RecordPlace[]> {
+    return new Promise((resolve, reject) => {
+      let bytes = 0;
+      for (const record of records) {
+        checkRecord(record);
+        bytes += recordBytes(record);
+      }
+      const refusal = this.#refusal(bytes);
+      if (refusal !== null) throw refusal;
+      if (records.length === 0) {
+        resolve([]);
+        return;
+      }
+      const job: Job = {
+        records,
+        places: [],
+        pending: records.length,
+        bytes,
+        error: null,
+        resolve,
+        reject,
+      };
+      this.#jobs.add(job);
+      this.#bufferedBytes += bytes;
+      this.#accept(job);
+    });
+  }
+
+  /** Resolves when the buffer is less than half full, or empty if half of it is not enough for `bytes` more. */
+  async ready(bytes = 0): Promise<void> {
+    const bytesMax = this.#bufferBytesMax;
+    while (this.#bufferedBytes > Math.max(0, Math.min(bytesMax / 2, bytesMax - bytes))) {
+      await new Promise<void>((resolve) => this.#roomWaiters.push(resolve));
+    }
+  }
+
+  /** Sends what waits without lingering; resolves when everything sent before this call has been settled. */
+  async flush(): Promise<void> {
+    if (this.#jobs.size === 0) return;
+    const settled = new Promise<void>((resolve) => {
+      this.#idleWaiters.push({ jobs: new Set(this.#jobs), resolve });
+    });
+    this.#lanes.hurry();
+    await settled;
+  }
+
+  /** Flushes and refuses further records. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.flush();
+  }
+
+  #refusal(bytes: number): VarveError | null {
+    if (this.#isClosed) {
+      return new VarveError("the producer is closed", { code: "CLIENT_CLOSED" });
+    }
+    if (this.#lanes.haltedBy !== null) return haltError(this.#lanes.haltedBy);
+    if (this.#bufferedBytes === 0 || this.#bufferedBytes + bytes <= this.#bufferBytesMax) {
+      return null;
+    }
+    const detail = `the buffer holds ${this.#bufferedBytes} of ${this.#bufferBytesMax} bytes; await ready() before sending`;
+    return new VarveError(detail, { code: "BUFFER_FULL", retriable: true });
+  }
+
+  #accept(job: Job): void {
+    const ageMs = this.#clock.monotonicMs() - this.#learnedAtMs;
+    const isOld = ageMs > (this.#options.partitionsAgeMsMax ?? 60_000);
+    if (this.#partitionCount === null || this.#unrouted.length > 0) {
+      this.#unrouted.push(job);
+      if (!this.#isLearning) void this.#learn();
+      return;
+    }
+    // An old count still serves while a new one is fetched: only the choice of later records changes.
+    if (isOld && !this.#isLearning) void this.#learn();
+    this.#route(job, this.#partitionCount);
+  }
+
+  /** Asks for the partition count and routes what waited for it. Never rejects. */
+  async #learn(): Promise<void> {
+    this.#isLearning = true;
+    try {
+      do {
+        const count = await this.#askPartitionCount();
+        if (count === null) await this.#createByProducing();
+        else this.#learned(count);
+      } while (this.#unrouted.length > 0);
+    } catch (cause) {
+      this.#failUnrouted(cause as VarveError);
+    } finally {
+      this.#isLearning = false;
+    }
+  }
+
+  async #askPartitionCount(): Promise<number | null> {
+    try {
+      return (await this.#topics.describe(this.#options.topic)).partitions.length;
+    } catch (error) {
+      if (hasCode(error, "UNKNOWN_TOPIC_OR_PARTITION")) return null;
+      throw error;
+    }
+  }
+
+  #learned(count: number): void {
+    this.#partitionCount = count;
+    this.#learnedAtMs = this.#clock.monotonicMs();
+    if ((this.#stickyPartition ?? 0) >= count) this.#stickyPartition = null;
+    const jobs = this.#unrouted;
+    this.#unrouted = [];
+    for (const job of jobs) this.#route(job, count);
+    if (this.#idleWaiters.length > 0) this.#lanes.hurry();
+  }
+
+  /** The first record of a topic that does not exist yet goes alone: where the server allows it, it makes the topic. */
+  async #createByProducing(): Promise<void> {
+    const job = this.#unrouted[0];
+    if (job === undefined) return;
+    await new Promise<void>((resolve) => {
+      const index = firstUnplaced(job);
+      const parcel = this.#parcel(job, [index], recordBytes(job.records[index] as RecordInput));
+      this.#lanes.add(null, {
+        ...parcel,
+        succeed: (partition, baseOffset) => {
+          parcel.succeed(partition, baseOffset);
+          if (job.pending === 0) this.#unrouted.shift();
+          resolve();
+        },
+        fail: (error) => {
+          this.#unrouted.shift();
+          for (let left = job.pending; left > 0; left--) this.#failOne(job, error);
+          resolve();
+        },
+      });
+      this.#lanes.hurry();
+    });
+  }
+
+  #failUnrouted(error: VarveError): void {
+    if (this.#options.haltOnError === true) this.#lanes.halt(error);
+    const jobs = this.#unrouted;
+    this.#unrouted = [];
+    for (const job of jobs)
+      for (let left = job.pending; left > 0; left--) this.#failOne(job, error);
+  }
+
+  #route(job: Job, partitionCount: number): void {
+    const byPartition = new Map<number, number[]>();
+    const keyless: number[] = [];
+    for (let index = firstUnplaced(job); index < job.records.length; index++) {
+      const record = job.records[index];
+      if (record === undefined) continue;
+      const partition = partitionOf(record, partitionCount);
+      const indexes = partition === null ? keyless : byPartition.get(partition);
+      if (indexes !== undefined) indexes.push(index);
+      else if (partition !== null) byPartition.set(partition, [index]);
+    }
+    for (const [partition, indexes] of byPartition) {
+      for (const part of this.#split(job, indexes)) this.#lanes.add(partition, part);
+    }
+    for (const part of this.#split(job, keyless)) {
+      const sticky = this.#stickyPartition ?? this.#random.below(partitionCount);
+      const isFull = this.#lanes.add(sticky, part);
+      this.#stickyPartition = isFull ? (sticky + 1) % partitionCount : sticky;
+    }
+  }
+
+  #split(job: Job, indexes: readonly number[]): readonly Parcel[] {
+    const recordsMax = this.#options.batchRecordsMax ?? 5_000;
+    const bytesMax = this.#options.batchBytesMax ?? 512 * 1024;
+    const parcels: Parcel[] = [];
+    let part: number[] = [];
+    let bytes = 0;
+    for (const index of indexes) {
+      const more = recordBytes(job.records[index] as RecordInput);
+      if (part.length > 0 && (part.length >= recordsMax || bytes + more > bytesMax)) {
+        parcels.push(this.#parcel(job, part, bytes));
+        part = [];
+        bytes = 0;
+      }
+      part.push(index);
+      bytes += more;
+    }
+    if (part.length > 0) parcels.push(this.#parcel(job, part, bytes));
+    return parcels;
+  }
+
+  #parcel(job: Job, indexes: readonly number[], bytes: number): Parcel {
+    const records = indexes.map((index) => job.records[index] as RecordInput);
+    return {
+      records,
+      bytes,
+      succeed: (partition, baseOffset) => {
+        indexes.forEach((index, at) => {
+          const offset = baseOffset < 0 ? -1 : baseOffset + at;
+          job.places[index] = { partition, offset };
+          this.#settleOne(job);
+        });
+      },
+      fail: (error) => {
+        for (let left = indexes.length; left > 0; left--) this.#failOne(job, error);
+      },
+    };
+  }
+
+  #failOne(job: Job, error: VarveError): void {
+    // What really happened matters more than that the rest was then not sent.
+    if (job.error === null || job.error.code === "PRODUCER_HALTED") job.error = error;
+    this.#settleOne(job);
+  }
+
+  #settleOne(job: Job): void {
+    job.pending--;
+    if (job.pending > 0) return;
+    this.#jobs.delete(job);
+    this.#bufferedBytes -= job.bytes;
+    if (job.error === null) job.resolve(job.places);
+    else job.reject(job.error);
+    const waiters = this.#roomWaiters;
+    this.#roomWaiters = [];
+    for (const wake of waiters) wake();
+    this.#idleWaiters = this.#idleWaiters.filter((waiter) => {
+      waiter.jobs.delete(job);
+      if (waiter.jobs.size === 0) waiter.resolve();
+      return waiter.jobs.size > 0;
+    });
+  }
+
+  async #deliver(partition: number | null, records: readonly RecordInput[]) {
+    const { topic, acks = "all", retryUnknown = false } = this.#options;
+    // Leaving the last keyless partition with its request spreads the next ones.
+    if (partition === this.#stickyPartition && partition !== null) {
+      this.#stickyPartition = (partition + 1) % (this.#partitionCount ?? 1);
+    }
+    try {
+      return await produceToPartition(this.#transport, {
+        topic,
+        records,
+        acks,
+        retryUnknown,
+        ...(partition === null ? {} : { partition }),
+      });
+    } catch (error) {
+      // The topic may have been made anew with fewer partitions: ask before the next record.
+      if (hasCode(error, "UNKNOWN_TOPIC_OR_PARTITION")) this.#partitionCount = null;
+      throw error;
+    }
+  }
+}
+
+// Only the records that made a topic are placed before their job is routed, and they are its first.
+function firstUnplaced(job: Job): number {
+  return job.records.length - job.pending;
+}
+
+function partitionOf(record: RecordInput, partitionCount: number): number | null {
+  if (record.partition !== undefined) return record.partition;
+  const key = record.key ?? null;
+  return key === null ? null : partitionForKey(bytesOf(key), partitionCount);
+}
