@@ -4,6 +4,8 @@ import { assert } from "../base/assert.ts";
 import { varintSize, viewOf, writeVarint } from "../base/bytes.ts";
 import { crc32c } from "../base/crc32c.ts";
 import { batchHeaderBytes, checksummedFrom, setCrc, writeBatchHeader } from "./batch-header.ts";
+import { type CodecName, compress } from "./compression.ts";
+import { joinBatch } from "./recompress.ts";
 
 /** A header of a record. */
 export interface RecordHeader {
@@ -36,6 +38,10 @@ export interface BatchProducer {
 
 /** How a batch is built. */
 export interface BuildOptions {
+  /** `none` when absent. */
+  readonly codec?: CodecName;
+  /** The codec's level; its default when absent or null. */
+  readonly level?: number | null;
   /** None when absent. */
   readonly producer?: BatchProducer;
 }
@@ -129,10 +135,12 @@ export class BatchBuilder {
    * must be at least one record. The builder keeps its records until `reset`.
    *
    * @returns A buffer of exactly the batch's size that nobody else holds.
+   * @throws  UNSUPPORTED_COMPRESSION_TYPE where the codec's code cannot be loaded.
    */
   build(options: BuildOptions = {}): Uint8Array {
     assert(this.#count > 0, "a batch without records cannot be built");
-    const producer = options.producer ?? noProducer;
+    const codec = options.codec ?? "none";
+    const { producerId, producerEpoch, baseSequence } = options.producer ?? noProducer;
     writeBatchHeader(this.#view, this.#end, {
       baseOffset: 0,
       leaderEpoch: -1,
@@ -140,11 +148,16 @@ export class BatchBuilder {
       lastOffsetDelta: this.#count - 1,
       baseTimestampMs: this.#baseTimestampMs,
       maxTimestampMs: this.#maxTimestampMs,
-      producerId: producer.producerId,
-      producerEpoch: producer.producerEpoch,
-      baseSequence: producer.baseSequence,
+      producerId,
+      producerEpoch,
+      baseSequence,
       recordCount: this.#count,
     });
+    if (codec !== "none") {
+      const header = this.#bytes.subarray(0, batchHeaderBytes);
+      const records = this.#bytes.subarray(batchHeaderBytes, this.#end);
+      return joinBatch(header, codec, compress(codec, records, options.level ?? null));
+    }
     setCrc(this.#view, crc32c(this.#bytes, checksummedFrom, this.#end));
     return this.#bytes.slice(0, this.#end);
   }

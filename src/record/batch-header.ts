@@ -206,10 +206,3 @@ export function setMaxTimestamp(batch: Uint8Array, timestampMs: number): void {
   writeInt64(view, 35, timestampMs);
   view.setUint32(17, crc32c(batch, checksummedFrom));
 }
-
-/** Takes the LogAppendTime bit off one whole batch, as a CreateTime topic stores it, and sets the checksum. */
-export function clearAppendTime(batch: Uint8Array): void {
-  const view = viewOf(batch);
-  view.setUint16(21, attributesAt(view, 0) & ~logAppendTimeBit);
-  view.setUint32(17, crc32c(batch, checksummedFrom));
-}
