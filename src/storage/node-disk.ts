@@ -184,25 +184,33 @@ async function lockByPid(path: string): Promise<() => Promise<void>> {
     heldPidLocks.delete(path);
     throw error;
   }
+  let isHeld = true;
   return async () => {
-    if (!heldPidLocks.delete(path)) return;
+    if (!isHeld) return;
+    isHeld = false;
+    heldPidLocks.delete(path);
     await attempt("unlock", path, () => fs.promises.rm(path, { force: true }));
   };
 }
 
+// The file appears with its number in it, or not at all: an empty one would look like a dead process's.
 async function tryPidFile(path: string): Promise<boolean> {
+  const fresh = `${path}.${process.pid}.new`;
   try {
-    await fs.promises.writeFile(path, `${process.pid}\n`, { flag: "wx" });
+    await fs.promises.writeFile(fresh, `${process.pid}\n`);
+    await fs.promises.link(fresh, path);
     return true;
   } catch (error) {
     if (systemCodeOf(error) === "EEXIST") return false;
     throw storageError("lock", path, error);
+  } finally {
+    await fs.promises.rm(fresh, { force: true });
   }
 }
 
 // Two processes may find the same dead holder: whoever moved away the file of a living one puts it back and gives up.
 async function takeAway(path: string, holder: number | null): Promise<void> {
-  const aside = `${path}.${process.pid}`;
+  const aside = `${path}.${process.pid}.old`;
   await attempt("lock", path, () => fs.promises.rename(path, aside));
   const moved = await readPid(aside);
   if (moved !== holder) {

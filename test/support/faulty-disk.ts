@@ -221,9 +221,11 @@ export class FaultyDisk implements Disk {
       if (this.#locks.has(path)) throw systemError("EAGAIN", `held by another process: ${path}`);
       if (this.#tree.find(path) === null) this.#tree.add(path, new MemoryFile(), this.#next());
       this.#locks.add(path);
+      let isHeld = true;
       return async () => {
         await Promise.resolve();
-        this.#locks.delete(path);
+        if (isHeld) this.#locks.delete(path);
+        isHeld = false;
       };
     });
   }

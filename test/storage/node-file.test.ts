@@ -1,0 +1,113 @@
+import { execFileSync } from "node:child_process";
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { native } from "../../src/storage/native.ts";
+import { NodeDisk } from "../../src/storage/node-disk.ts";
+import { NodeFile } from "../../src/storage/node-file.ts";
+import { failure, pattern } from "./disk-contract.ts";
+
+const base = fs.mkdtempSync(path.join(os.tmpdir(), "varve-file-"));
+afterAll(() => fs.rmSync(base, { recursive: true, force: true }));
+
+const diskBytes = 4 << 20;
+let isMounted = false;
+
+// A file system of 4 MiB can be made by root on Linux only; elsewhere the tests of a full disk stand aside.
+beforeAll(() => {
+  fs.mkdirSync(`${base}/small`);
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${diskBytes}`, "varve", `${base}/small`], {
+      stdio: "ignore",
+    });
+    isMounted = true;
+  } catch {
+    isMounted = false;
+  }
+});
+afterAll(() => {
+  if (isMounted) execFileSync("umount", [`${base}/small`]);
+});
+
+test.runIf(native !== null)(
+  "reserve: takes blocks, keeps the size; truncate gives them back",
+  async () => {
+    const disk = new NodeDisk({ readMode: "map" });
+    const file = await disk.open(`${base}/reserved`, "write");
+    await file.write([pattern(1, 1_000)], 0);
+    await file.reserve(1 << 20);
+    const reserved = fs.statSync(`${base}/reserved`);
+    expect(reserved.size).toBe(1_000);
+    expect(reserved.blocks * 512).toBeGreaterThanOrEqual(1 << 20);
+    await file.truncate(1_000);
+    expect(fs.statSync(`${base}/reserved`).blocks * 512).toBeLessThan(1 << 16);
+    await file.close();
+  },
+);
+
+test("full disk: reserve refuses and takes nothing, write refuses, room made: goes on", async (context) => {
+  if (!isMounted || native === null)
+    return context.skip("no small file system can be mounted here");
+  const disk = new NodeDisk({ readMode: "map" });
+  const root = `${base}/small`;
+  const file = await disk.open(`${root}/f`, "write");
+  await file.write([pattern(1, 1_000)], 0);
+  await file.reserve(1 << 20);
+  const free = await disk.freeBytes(root);
+
+  expect((await failure(file.reserve(diskBytes * 2))).code).toBe("DISK_FULL");
+  expect(await file.size()).toBe(1_000);
+  expect(await disk.freeBytes(root)).toBe(free);
+
+  const big = await disk.open(`${root}/big`, "write");
+  expect((await failure(big.write([pattern(2, diskBytes)], 0))).code).toBe("DISK_FULL");
+  // What was reserved is there although nothing else is.
+  await file.write([pattern(3, 1 << 19)], 1_000);
+  await file.sync();
+
+  await big.truncate(0);
+  await big.write([pattern(2, 1_000)], 0);
+  await Promise.all([file.close(), big.close()]);
+});
+
+test("sync: refused once: refused for ever, whatever the system would say", async () => {
+  const file = fs.openSync(`${base}/sync`, "w+");
+  const pipe = fs.openSync("/dev/full", "r+");
+  const counters = { openFiles: 0, liveMaps: 0, mappedBytes: 0 };
+  // A device that cannot be synced stands in for a broken disk; then the number is given to a good file.
+  const broken = new NodeFile({
+    path: `${base}/sync`,
+    descriptor: pipe,
+    native: null,
+    usesMaps: false,
+    counters,
+  });
+  const first = await failure(broken.sync());
+  expect(first.code).toBe("KAFKA_STORAGE_ERROR");
+  execFileSync("true");
+  fs.closeSync(file);
+  expect(await failure(broken.sync())).toBe(first);
+  await broken.close();
+});
+
+test.runIf(native !== null)(
+  "map: thousands of views of one map: each right, the buffers few",
+  async () => {
+    const disk = new NodeDisk({ readMode: "map" });
+    const file = await disk.open(`${base}/views`, "write");
+    const bytes = pattern(4, 1 << 20);
+    await file.write([bytes], 0);
+    const map = await file.map(1 << 28);
+    const buffers = new Set<ArrayBufferLike>();
+    for (let at = 0; at < 5_000; at++) {
+      const view = map?.view(at * 200, 200);
+      if (view !== undefined) buffers.add(view.buffer);
+      expect(Buffer.compare(view ?? bytes, bytes.subarray(at * 200, at * 200 + 200))).toBe(0);
+    }
+    expect(buffers.size).toBe(1);
+    expect(disk.counters).toEqual({ openFiles: 1, liveMaps: 1, mappedBytes: 1 << 28 });
+    map?.unmap();
+    await file.close();
+  },
+);
