@@ -16,7 +16,7 @@ import type { Logger } from "../base/logger.ts";
 import { TimerQueue } from "../base/timer-queue.ts";
 import type { PendingAppend } from "../log/log-types.ts";
 import type { StateLog, StoredEvent } from "./state-log.ts";
-import type { Command, EncodedEvent, StateMachine } from "./state-machine.ts";
+import type { Command, Decision, EncodedEvent, StateMachine } from "./state-machine.ts";
 
 // Small enough that encoding one slice does not hold up the event loop, large enough to need few syncs.
 const snapshotSliceBytes = 256 * 1024;
@@ -91,7 +91,7 @@ export class Coordinator<Event> {
   async run<Reply>(command: Command<Event, Reply>): Promise<Reply> {
     this.#checkReady();
     const nowMs = this.#options.clock.nowMs();
-    const decision = command(nowMs);
+    const decision = decide(command, nowMs);
     if (decision.events.length > 0) this.#commit(decision.events, nowMs);
     await this.#durable();
     if (decision.reply instanceof LogError) throw decision.reply;
@@ -327,6 +327,19 @@ export class Coordinator<Event> {
       sliceBytes += encoded.key.length + (encoded.value?.length ?? 0);
     }
     return slice;
+  }
+}
+
+function decide<Event, Reply>(
+  command: Command<Event, Reply>,
+  nowMs: number,
+): Decision<Event, Reply> {
+  try {
+    return command(nowMs);
+  } catch (error) {
+    // A refusal tells of the state as well, so it waits like any answer.
+    if (error instanceof LogError) return { events: [], reply: error };
+    throw error;
   }
 }
 

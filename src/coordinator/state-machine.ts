@@ -15,7 +15,8 @@ export interface Decision<Event, Reply> {
 }
 
 /**
- * Decides on the state as it is now; reads it and changes nothing.
+ * Decides on the state as it is now; reads it and changes nothing. Throwing a LogError is the same as replying with it
+ * and deciding on no events.
  *
  * @param nowMs Wall clock, Unix milliseconds; becomes the timestamp of the events.
  */

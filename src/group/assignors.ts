@@ -1,0 +1,264 @@
+// Who should read what: `uniform` balances the number of partitions, `range` gives each member a stretch of each topic.
+//
+// Both are functions of the members, their subscriptions, the topics and the target before; names break ties, so the same
+// input gives the same target. Both stay near the target before:
+// - uniform keeps every partition where it is, gives the free ones to those with the fewest, and then moves as few as
+//   it takes until no chain of moves could even out two members that differ by two or more. What is left is as even as
+//   the subscriptions allow; among equal subscriptions members differ by at most one.
+// - range keeps the members in the order of their stretches, newcomers last; so stretches shift, but never leap.
+
+import type { Assignment } from "./assignment.ts";
+
+/** The assignors there are. */
+export type AssignorName = "uniform" | "range";
+
+/** One member as an assignor sees it. */
+export interface AssignableMember {
+  readonly memberId: string;
+  /** Topics it wants; those not in the topics given are ignored. */
+  readonly subscribedTopics: readonly string[];
+  /** Its part of the target before. */
+  readonly current: Assignment;
+}
+
+/** Members and the partition counts of the topics that exist. */
+export interface AssignmentProblem {
+  readonly members: readonly AssignableMember[];
+  readonly partitionCounts: ReadonlyMap<string, number>;
+}
+
+/** Computes a target: every partition of a topic that somebody wants goes to exactly one who wants it. */
+export function assign(
+  assignor: AssignorName,
+  problem: AssignmentProblem,
+): ReadonlyMap<string, Assignment> {
+  return assignor === "range" ? assignRange(problem) : new UniformAssignor(problem).assign();
+}
+
+/** Who wants each topic, in order of the members given. */
+function subscribersByTopic({
+  members,
+  partitionCounts,
+}: AssignmentProblem): Map<string, AssignableMember[]> {
+  const subscribers = new Map<string, AssignableMember[]>();
+  for (const member of members) {
+    for (const topic of member.subscribedTopics) {
+      if (!partitionCounts.has(topic)) continue;
+      const known = subscribers.get(topic);
+      if (known === undefined) subscribers.set(topic, [member]);
+      else known.push(member);
+    }
+  }
+  return subscribers;
+}
+
+function byId(left: AssignableMember, right: AssignableMember): number {
+  return left.memberId < right.memberId ? -1 : 1;
+}
+
+function assignRange(problem: AssignmentProblem): ReadonlyMap<string, Assignment> {
+  const { members, partitionCounts } = problem;
+  const places = new Map(members.map((member) => [member, placeOf(member, partitionCounts)]));
+  const ordered = [...members].sort((left, right) => {
+    const apart = (places.get(left) ?? 0) - (places.get(right) ?? 0);
+    return apart === 0 || Number.isNaN(apart) ? byId(left, right) : apart;
+  });
+  const result = new Map<string, Map<string, number[]>>();
+  for (const member of members) result.set(member.memberId, new Map());
+  for (const [topic, subscribers] of subscribersByTopic({ members: ordered, partitionCounts })) {
+    const count = partitionCounts.get(topic) ?? 0;
+    let next = 0;
+    subscribers.forEach((member, index) => {
+      const extra = index < count % subscribers.length ? 1 : 0;
+      const length = Math.floor(count / subscribers.length) + extra;
+      if (length === 0) return;
+      const stretch = Array.from({ length }, (_, step) => next + step);
+      result.get(member.memberId)?.set(topic, stretch);
+      next += length;
+    });
+  }
+  return result;
+}
+
+/**
+ * Where a member's stretches begin, from 0 to 1; Infinity without any. With equal subscriptions a member has stretches
+ * in all topics in which the one behind it has, and they begin earlier: the least fraction keeps their order.
+ */
+function placeOf(member: AssignableMember, counts: ReadonlyMap<string, number>): number {
+  let place = Infinity;
+  for (const [topic, partitions] of member.current) {
+    const count = counts.get(topic) ?? 0;
+    const first = partitions[0];
+    if (first !== undefined && count > 0) place = Math.min(place, first / count);
+  }
+  return place;
+}
+
+/** A member's share while it is being worked out. */
+interface Share {
+  readonly memberId: string;
+  readonly topics: ReadonlySet<string>;
+  /** Partitions by topic, in any order. */
+  readonly held: Map<string, number[]>;
+  count: number;
+}
+
+/** How a search for somebody to take a partition came to a member: who hands it a partition of what. */
+interface Step {
+  readonly from: Share;
+  readonly topic: string;
+}
+
+class UniformAssignor {
+  readonly #shares: readonly Share[];
+  readonly #partitionCounts: ReadonlyMap<string, number>;
+  readonly #subscribers = new Map<string, Share[]>();
+
+  constructor({ members, partitionCounts }: AssignmentProblem) {
+    this.#partitionCounts = partitionCounts;
+    this.#shares = [...members].sort(byId).map((member) => ({
+      memberId: member.memberId,
+      topics: new Set(member.subscribedTopics.filter((topic) => partitionCounts.has(topic))),
+      held: new Map(),
+      count: 0,
+    }));
+    for (const share of this.#shares) {
+      for (const topic of share.topics) {
+        const known = this.#subscribers.get(topic);
+        if (known === undefined) this.#subscribers.set(topic, [share]);
+        else known.push(share);
+      }
+    }
+    this.#keep(members);
+  }
+
+  assign(): ReadonlyMap<string, Assignment> {
+    this.#fill();
+    this.#even();
+    const result = new Map<string, Assignment>();
+    for (const share of this.#shares) {
+      const assignment = new Map<string, readonly number[]>();
+      for (const [topic, partitions] of share.held) {
+        if (partitions.length > 0)
+          assignment.set(
+            topic,
+            partitions.sort((a, b) => a - b),
+          );
+      }
+      result.set(share.memberId, assignment);
+    }
+    return result;
+  }
+
+  /** Each holds what it held, as far as the topic has the partition and it still wants the topic. */
+  #keep(members: readonly AssignableMember[]): void {
+    const currents = new Map(members.map((member) => [member.memberId, member.current]));
+    const taken = new Map<string, Set<number>>();
+    for (const share of this.#shares) {
+      for (const [topic, partitions] of currents.get(share.memberId) ?? []) {
+        if (!share.topics.has(topic)) continue;
+        const count = this.#partitionCounts.get(topic) ?? 0;
+        const takenHere = taken.get(topic) ?? new Set();
+        taken.set(topic, takenHere);
+        for (const partition of partitions) {
+          if (partition >= count || takenHere.has(partition)) continue;
+          takenHere.add(partition);
+          give(share, topic, partition);
+        }
+      }
+    }
+  }
+
+  /** Gives free partitions to those with the fewest; first the topics that fewest want, which leaves most choice. */
+  #fill(): void {
+    const topics = [...this.#subscribers].sort(
+      (left, right) => left[1].length - right[1].length || (left[0] < right[0] ? -1 : 1),
+    );
+    for (const [topic, subscribers] of topics) {
+      const held = new Set(subscribers.flatMap((share) => share.held.get(topic) ?? []));
+      const leastFirst = [...subscribers].sort((left, right) => left.count - right.count);
+      // Those before `next` have been raised to one above the lowest level; `next` is the first still on it.
+      let next = 0;
+      const count = this.#partitionCounts.get(topic) ?? 0;
+      for (let partition = 0; partition < count; partition++) {
+        if (held.has(partition)) continue;
+        const share = leastFirst[next];
+        if (share === undefined) break;
+        const level = share.count;
+        give(share, topic, partition);
+        next++;
+        const following = leastFirst[next];
+        if (following === undefined || following.count > level) next = 0;
+      }
+    }
+  }
+
+  /**
+   * Moves partitions along chains from members with many to members with at least two fewer, while there are such chains.
+   *
+   * @see Harvey, Ladner, Lovász, Tamir, "Semi-matchings for bipartite graphs and load balancing": without such a chain
+   *      the distribution is the most even one.
+   */
+  #even(): void {
+    const done = new Set<Share>();
+    for (;;) {
+      let most: Share | null = null;
+      let leastCount = Infinity;
+      for (const share of this.#shares) {
+        leastCount = Math.min(leastCount, share.count);
+        if (!done.has(share) && share.count > (most?.count ?? 0)) most = share;
+      }
+      if (most === null || most.count - leastCount < 2) return;
+      this.#relieve(most, done);
+    }
+  }
+
+  /** Moves one partition away from `start`, over others if need be, or adds to `done` all who cannot be relieved. */
+  #relieve(start: Share, done: Set<Share>): void {
+    const steps = new Map<Share, Step | null>([[start, null]]);
+    const topicsSeen = new Set<string>();
+    for (const share of steps.keys()) {
+      if (share.count <= start.count - 2) {
+        this.#move(share, steps);
+        return;
+      }
+      for (const [topic, partitions] of share.held) {
+        if (partitions.length === 0 || topicsSeen.has(topic)) continue;
+        topicsSeen.add(topic);
+        for (const taker of this.#subscribers.get(topic) ?? []) {
+          if (!steps.has(taker)) steps.set(taker, { from: share, topic });
+        }
+      }
+    }
+    // Whoever was reached and has no more than `start` reaches no further than `start` did.
+    for (const share of steps.keys()) if (share.count <= start.count) done.add(share);
+  }
+
+  #move(end: Share, steps: ReadonlyMap<Share, Step | null>): void {
+    let taker = end;
+    for (let step = steps.get(end) ?? null; step !== null; step = steps.get(taker) ?? null) {
+      const partition = step.from.held.get(step.topic)?.pop();
+      if (partition === undefined) return;
+      step.from.count--;
+      give(taker, step.topic, partition);
+      taker = step.from;
+    }
+  }
+}
+
+function give(share: Share, topic: string, partition: number): void {
+  const held = share.held.get(topic);
+  if (held === undefined) share.held.set(topic, [partition]);
+  else held.push(partition);
+  share.count++;
+}
+
+/** The assignor most members ask for; `uniform` when they are even or do not care. */
+export function electAssignor(votes: Iterable<AssignorName | null>): AssignorName {
+  let balance = 0;
+  for (const vote of votes) {
+    if (vote === "range") balance++;
+    else if (vote === "uniform") balance--;
+  }
+  return balance > 0 ? "range" : "uniform";
+}
