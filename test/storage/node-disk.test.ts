@@ -41,8 +41,8 @@ for (const [name, options] of kinds) {
   });
 }
 
-// A process of its own that takes the lock with a plain flock, says "held", and keeps it until it is killed.
-async function lockInChild(file: string): Promise<{ kill(): Promise<void> }> {
+// A process of its own that tries the lock with a plain flock, says how it went, and lives until it is killed.
+async function lockInChild(file: string, expected: "held" | "refused"): Promise<Child> {
   const script = `
     const koffi = require("koffi");
     const flock = koffi.load(null).func("int flock(int fd, int operation)");
@@ -50,23 +50,28 @@ async function lockInChild(file: string): Promise<{ kill(): Promise<void> }> {
     console.log(flock(descriptor, 6) === 0 ? "held" : "refused");
     setInterval(() => undefined, 1000);
   `;
-  return startChild(script, { argument: file, expected: "held" });
+  return startChild(script, { argument: file, expected });
+}
+
+interface Child {
+  readonly pid: number;
+  kill(): Promise<void>;
 }
 
 async function startChild(
   script: string,
   { argument, expected }: { argument: string; expected: string },
-): Promise<{ pid: number; kill(): Promise<void> }> {
+): Promise<Child> {
   const child = spawn(process.execPath, ["-e", script, argument], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const exited = once(child, "exit");
   const [said] = (await once(child.stdout, "data")) as [Buffer];
-  expect(said.toString().trim()).toBe(expected);
   const kill = async (): Promise<void> => {
     child.kill("SIGKILL");
     await exited;
   };
+  expect(said.toString().trim()).toBe(expected);
   return { pid: child.pid ?? 0, kill };
 }
 
@@ -75,7 +80,7 @@ test.runIf(native !== null)(
   async () => {
     const disk = new NodeDisk({ readMode: "map" });
     const file = `${newDirectory()}/.lock`;
-    const child = await lockInChild(file);
+    const child = await lockInChild(file, "held");
     const refused = await failure(disk.lock(file));
     expect(refused.message).toContain("held by another process");
     await child.kill();
@@ -88,7 +93,8 @@ test.runIf(native !== null)(
 test.runIf(native !== null)("lock: held here: a second process is refused", async () => {
   const file = `${newDirectory()}/.lock`;
   const unlock = await new NodeDisk({ readMode: "map" }).lock(file);
-  await expect(lockInChild(file)).rejects.toThrow("refused");
+  const child = await lockInChild(file, "refused");
+  await child.kill();
   await unlock();
 });
 
@@ -112,7 +118,7 @@ test("lock by process id: a living holder refuses, a dead, unreadable or own num
   }
 });
 
-test("read-only directory: as a file in place of it: clear refusals, nothing changed", async () => {
+test("names: a file where a directory should be: clear refusals, nothing changed", async () => {
   const disk = new NodeDisk({ readMode: "map" });
   const root = newDirectory();
   await put(disk, `${root}/file`, pattern(1, 10));
