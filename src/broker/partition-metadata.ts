@@ -34,10 +34,7 @@ export async function writePartitionMetadata(
 }
 
 /** The topic id (UUID text) a directory belongs to; null when the file is missing or cannot be understood. */
-export async function readPartitionMetadata(
-  disk: Disk,
-  directory: string,
-): Promise<string | null> {
+export async function readPartitionMetadata(disk: Disk, directory: string): Promise<string | null> {
   const bytes = await readWhole(disk, `${directory}/${fileName}`);
   const short = bytes === null ? null : pattern.exec(new TextDecoder().decode(bytes))?.[1];
   return short === undefined || short === null ? null : longTopicId(short);

@@ -62,11 +62,7 @@ export const topicConfigKeys = {
     "-1",
     "Level when batches are compressed with gzip; -1 is the library's own.",
   ),
-  "compression.lz4.level": row(
-    integer(1, 17),
-    "9",
-    "Level when batches are compressed with lz4.",
-  ),
+  "compression.lz4.level": fixed(integer(9, 9), "9", "lz4 is used at one level"),
   "compression.type": row(
     choice("producer", "uncompressed", "gzip", "snappy", "lz4", "zstd"),
     "producer",

@@ -120,9 +120,7 @@ export function settingsOf(values: ConfigValues, serverDefaults: ConfigValues): 
       timestampAfterMsMax: number("message.timestamp.after.max.ms"),
       codec,
       codecLevel:
-        codec === "gzip" || codec === "lz4" || codec === "zstd"
-          ? number(`compression.${codec}.level`)
-          : null,
+        codec === "gzip" || codec === "zstd" ? number(`compression.${codec}.level`) : null,
     },
   };
 }

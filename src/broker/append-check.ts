@@ -1,0 +1,69 @@
+// What a client's batches go through before they are appended: every check a topic asks for, then what the server
+// rewrites. All batches of an append pass, or none of them does.
+
+import { viewOf } from "../base/bytes.ts";
+import { LogError } from "../base/error.ts";
+import { checkBatch, checkRecords } from "../record/batch-check.ts";
+import {
+  maxTimestampAt,
+  producerIdAt,
+  setMaxTimestamp,
+  stampAppendTime,
+} from "../record/batch-header.ts";
+import { recompressBatch } from "../record/recompress.ts";
+import type { AppendRules } from "./topic-config.ts";
+
+/**
+ * Checks batches and makes them what the topic stores: the true maximum timestamp or the append time, the topic's codec.
+ *
+ * @param chunks Each holds one or more whole v2 batches back to back. They may be changed in place.
+ * @returns      The batches one by one: views of the chunks, or new bytes where the codec changed.
+ * @throws       CORRUPT_MESSAGE, MESSAGE_TOO_LARGE, INVALID_RECORD, INVALID_TIMESTAMP, UNSUPPORTED_COMPRESSION_TYPE
+ * @see          Kafka `LogValidator`
+ */
+export function prepareBatches(
+  chunks: readonly Uint8Array[],
+  rules: AppendRules,
+  nowMs: number,
+): readonly Uint8Array[] {
+  const batches: Uint8Array[] = [];
+  for (const chunk of chunks) {
+    let at = 0;
+    while (at < chunk.length) {
+      const batchBytes = checkBatch(chunk, at, rules);
+      const batch = batchBytes === chunk.length ? chunk : chunk.subarray(at, at + batchBytes);
+      batches.push(prepareBatch(batch, rules, nowMs));
+      at += batchBytes;
+    }
+  }
+  if (batches.length === 0) throw new LogError("INVALID_RECORD", "there is no batch to append");
+  return batches;
+}
+
+function prepareBatch(batch: Uint8Array, rules: AppendRules, nowMs: number): Uint8Array {
+  const view = viewOf(batch);
+  if (producerIdAt(view, 0) !== -1) {
+    // Taking the batch without remembering its sequence would turn its retries into duplicates.
+    throw new LogError("INVALID_RECORD", "batches of idempotent producers are not accepted");
+  }
+  const maxTimestampMs = checkRecords(batch, {
+    isKeyRequired: false,
+    timestampMinMs: rules.usesAppendTime ? -Infinity : nowMs - rules.timestampBeforeMsMax,
+    timestampMaxMs: rules.usesAppendTime ? Infinity : nowMs + rules.timestampAfterMsMax,
+  });
+  const isTrue = maxTimestampMs === maxTimestampAt(view, 0);
+  if (!isTrue && !rules.usesAppendTime) setMaxTimestamp(batch, maxTimestampMs);
+  const stored = recode(batch, rules);
+  if (rules.usesAppendTime) stampAppendTime(stored, nowMs);
+  return stored;
+}
+
+function recode(batch: Uint8Array, { codec, codecLevel, batchBytesMax }: AppendRules): Uint8Array {
+  if (codec === "producer") return batch;
+  const recoded = recompressBatch(batch, codec === "uncompressed" ? "none" : codec, codecLevel);
+  if (recoded.length <= batchBytesMax) return recoded;
+  const detail = `batch is ${recoded.length} bytes as ${codec}, above the limit of ${batchBytesMax}`;
+  throw new LogError("MESSAGE_TOO_LARGE", detail, {
+    facts: { batchBytes: recoded.length, batchBytesMax },
+  });
+}

@@ -1,0 +1,91 @@
+// Settings and seams of a broker: bounds, intervals, and whom it tells about its work.
+
+import type { LogObserver } from "../log/log-options.ts";
+
+const MiB = 1024 * 1024;
+
+/** Settings. Sizes are bytes, times milliseconds. */
+export interface BrokerSettings {
+  /** Whether `ensure` creates a topic that does not exist. */
+  readonly autoCreateTopics: boolean;
+  /** Partitions of a topic created without a count. */
+  readonly defaultPartitions: number;
+  /** Config of topics that do not set it themselves, as text by key. */
+  readonly topicDefaults: Readonly<Record<string, string>>;
+  /** Most partitions of one topic. */
+  readonly topicPartitionsMax: number;
+  /** Most partitions of all topics together. */
+  readonly partitionsMax: number;
+  /** Bytes of appends held until they are as safe as asked for; past it producers wait. */
+  readonly inFlightBytesMax: number;
+  /** How long a producer or reader waits for room before it is refused. */
+  readonly admissionWaitMs: number;
+  /** How many wait for room at most; more are refused at once. */
+  readonly admissionsMax: number;
+  /** Largest reply of a fetch, save for a single batch that is larger. */
+  readonly replyBytesMax: number;
+  /** Bytes of replies lent out and not released; past it fetches wait. */
+  readonly lentBytesMax: number;
+  /** How many fetches wait for data at most. */
+  readonly parkedFetchesMax: number;
+  /** Segment files kept open for reading. */
+  readonly openFilesMax: number;
+  /** Time between looks at the age and size of segments. */
+  readonly retentionCheckIntervalMs: number;
+  /** Least time between checkpoints of recovery points. */
+  readonly checkpointIntervalMs: number;
+  /** With less free space than this the broker is not ready. */
+  readonly diskReserveBytes: number;
+}
+
+/** What holds when nothing else is said. */
+export const defaultBrokerSettings: BrokerSettings = {
+  autoCreateTopics: true,
+  defaultPartitions: 1,
+  topicDefaults: {},
+  topicPartitionsMax: 10_000,
+  partitionsMax: 20_000,
+  inFlightBytesMax: 256 * MiB,
+  admissionWaitMs: 5000,
+  admissionsMax: 10_000,
+  replyBytesMax: 55 * MiB,
+  lentBytesMax: 256 * MiB,
+  parkedFetchesMax: 100_000,
+  openFilesMax: 512,
+  retentionCheckIntervalMs: 300_000,
+  checkpointIntervalMs: 1000,
+  diskReserveBytes: 64 * MiB,
+};
+
+/** Hears what a broker does, as numbers for metrics. Called synchronously; must not throw. */
+export interface BrokerObserver extends LogObserver {
+  /** A produce has been answered, this long after it came. */
+  produced(durationMs: number): void;
+  /** A fetch has been answered with this many bytes. */
+  fetched(bytes: number): void;
+}
+
+/** Hears nothing. */
+export const silentBrokerObserver: BrokerObserver = {
+  appended: () => undefined,
+  synced: () => undefined,
+  recovered: () => undefined,
+  produced: () => undefined,
+  fetched: () => undefined,
+};
+
+/** Numbers of a broker at one instant. */
+export interface BrokerGauges {
+  readonly topics: number;
+  readonly partitions: number;
+  /** Bytes of appends held until they are as safe as asked for. */
+  readonly inFlightBytes: number;
+  /** Bytes of replies lent out. */
+  readonly lentBytes: number;
+  /** Fetches that wait for data. */
+  readonly parkedFetches: number;
+  /** Segment files kept open for reading. */
+  readonly openFiles: number;
+  /** Free bytes of the file system at the last look; Infinity before the first. */
+  readonly freeBytes: number;
+}

@@ -1,0 +1,296 @@
+// A broker: all topics of one data directory, put together from the parts beside this file.
+//
+// Opening goes upward: replay the catalog, open the partitions, begin housekeeping. Closing goes down: refuse new work and
+// let what runs end (`stop`), then close the logs and write the marker of an orderly stop last (`close`).
+
+import { assert } from "../base/assert.ts";
+import { ByteBudget } from "../base/byte-budget.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
+import type { Random } from "../base/random.ts";
+import { Coordinator } from "../coordinator/coordinator.ts";
+import { LogStateLog } from "../coordinator/log-state-log.ts";
+import { defaultFileBounds, FileCache } from "../log/file-cache.ts";
+import { defaultLimits } from "../log/log-options.ts";
+import type { DataServices, TopicServices } from "../services.ts";
+import type { DataDirectory } from "../storage/data-directory.ts";
+import type { Disk } from "../storage/disk.ts";
+import type { BrokerGauges, BrokerObserver, BrokerSettings } from "./broker-settings.ts";
+import { Catalog, type TopicChange } from "./catalog.ts";
+import { CatalogMachine, type TopicEvent } from "./catalog-machine.ts";
+import { metadataTopicId, openMetadataPartition, startCatalog } from "./catalog-start.ts";
+import { Checkpointer } from "./checkpointer.ts";
+import { Fetcher } from "./fetch.ts";
+import { Housekeeping } from "./housekeeping.ts";
+import { listOffsets } from "./list-offsets.ts";
+import type { Partition } from "./partition.ts";
+import { PartitionStore } from "./partition-store.ts";
+import { Producer } from "./produce.ts";
+import { type ConfigValues, parseConfigs, settingsOf } from "./topic-config.ts";
+import { metadataTopicName } from "./topic-name.ts";
+import { CatalogTopicServices } from "./topic-services.ts";
+import { type Topic, Topics, topicFrom } from "./topics.ts";
+
+// Names beyond these say no more to whoever reads them.
+const problemsMax = 20;
+
+/** What a broker is opened with. */
+export interface BrokerOptions {
+  readonly data: DataDirectory;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly observer: BrokerObserver;
+  readonly settings: BrokerSettings;
+}
+
+interface BrokerParts {
+  readonly files: FileCache;
+  readonly checkpointer: Checkpointer;
+  readonly store: PartitionStore;
+  readonly topics: Topics;
+  readonly metadata: Partition;
+  readonly machine: CatalogMachine;
+  readonly coordinator: Coordinator<TopicEvent>;
+  readonly serverDefaults: ConfigValues;
+}
+
+/** Topics and their data. */
+export class Broker {
+  /** Produce, fetch and offsets, for clients. */
+  readonly data: DataServices;
+  /** Topics, for clients. */
+  readonly topics: TopicServices;
+  readonly #options: BrokerOptions;
+  readonly #parts: BrokerParts;
+  readonly #catalog: Catalog;
+  readonly #appendBudget: ByteBudget;
+  readonly #replyBudget: ByteBudget;
+  readonly #fetcher: Fetcher;
+  readonly #housekeeping: Housekeeping;
+  readonly #listeners: ((change: TopicChange) => void)[] = [];
+  #isStopping = false;
+
+  private constructor(options: BrokerOptions, parts: BrokerParts) {
+    const { settings, clock, observer } = options;
+    const { topics, serverDefaults } = parts;
+    this.#options = options;
+    this.#parts = parts;
+    this.#appendBudget = budgetOf(options, "appends in flight", settings.inFlightBytesMax);
+    this.#replyBudget = budgetOf(options, "fetch replies", settings.lentBytesMax);
+    this.#housekeeping = new Housekeeping({
+      ...options,
+      topics,
+      intervalMs: settings.retentionCheckIntervalMs,
+    });
+    this.#catalog = new Catalog({
+      ...options,
+      ...parts,
+      ...settings,
+      onChange: (change) => this.#tell(change),
+      onRetired: () => this.#housekeeping.removeRetired(),
+    });
+    const onProduced = (durationMs: number): void => observer.produced(durationMs);
+    const producer = new Producer({
+      topics,
+      clock,
+      budget: this.#appendBudget,
+      onAnswered: onProduced,
+    });
+    this.#fetcher = new Fetcher({
+      topics,
+      clock,
+      budget: this.#replyBudget,
+      replyBytesMax: settings.replyBytesMax,
+      parkedMax: settings.parkedFetchesMax,
+      onAnswered: (bytes) => observer.fetched(bytes),
+    });
+    this.data = {
+      produce: (request) => producer.produce(request),
+      fetch: (request) => this.#fetcher.fetch(request),
+      listOffsets: (questions) => listOffsets(topics, questions),
+    };
+    this.topics = new CatalogTopicServices({
+      topics,
+      catalog: this.#catalog,
+      serverDefaults,
+      createsMissing: settings.autoCreateTopics,
+    });
+  }
+
+  /**
+   * Opens all topics of a data directory, recovering what an unclean stop left.
+   *
+   * @throws INVALID_CONFIG for topic defaults; KAFKA_STORAGE_ERROR when the catalog of topics cannot be used.
+   */
+  static async open(options: BrokerOptions): Promise<Broker> {
+    const { data, disk, clock, logger, settings } = options;
+    const serverDefaults = parseConfigs(settings.topicDefaults);
+    // Defaults that cannot stand together are told now and not to whoever creates the first topic.
+    settingsOf(new Map(), serverDefaults);
+    const topics = new Topics();
+    const files = new FileCache({
+      ...defaultFileBounds,
+      disk,
+      logger,
+      filesMax: settings.openFilesMax,
+    });
+    const checkpointer = new Checkpointer({
+      store: data,
+      clock,
+      logger,
+      intervalMs: settings.checkpointIntervalMs,
+      directoryNames: await data.partitionDirectories(),
+    });
+    // One bound on what waits for the disk: the budget's, which makes producers wait before it refuses them.
+    const limits = { ...defaultLimits, queuedBytesMax: settings.inFlightBytesMax };
+    const store = new PartitionStore({ ...options, files, checkpointer, limits });
+    const metadata = await openMetadataPartition({ store, data }, internalSettings);
+    try {
+      const machine = new CatalogMachine();
+      const coordinator = await Coordinator.open({
+        name: metadataTopicName,
+        machine,
+        log: new LogStateLog(metadata.log()),
+        clock,
+        logger,
+        snapshotGrowthBytes: null,
+        onLoaded: null,
+      });
+      const parts = { files, checkpointer, store, topics, metadata, machine, coordinator };
+      await startCatalog({ ...options, ...parts, serverDefaults });
+      topics.set(metadataTopic(metadata));
+      const broker = new Broker(options, { ...parts, serverDefaults });
+      broker.#housekeeping.start();
+      return broker;
+    } catch (error) {
+      checkpointer.close();
+      await store.close([...topics.partitions(), metadata]);
+      throw error;
+    }
+  }
+
+  /** The topics now, for what is built on top. */
+  get liveTopics(): Topics {
+    return this.#parts.topics;
+  }
+
+  /**
+   * The first partition of a topic of the server's own, which is created if need be.
+   * @throws KAFKA_STORAGE_ERROR when its log cannot be used.
+   */
+  async internalPartition(name: string): Promise<Partition> {
+    const existing = this.liveTopics.findPartition(name, 0);
+    if (existing !== null) return existing;
+    const configs = Object.fromEntries(internalConfigs);
+    const request = { name, partitionCount: 1, configs, validateOnly: false };
+    const { partitions } = await this.#catalog.create(request);
+    assert(partitions[0] !== undefined, `topic ${name} has a partition`);
+    return partitions[0];
+  }
+
+  /** Calls `listener` after each change of a topic, in order. It must not throw. */
+  onTopicChange(listener: (change: TopicChange) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** What is wrong, as sentences; empty when all is well. */
+  async problems(): Promise<readonly string[]> {
+    const { settings } = this.#options;
+    const problems: string[] = [];
+    if (this.#isStopping) problems.push("the server is stopping");
+    for (const partition of this.liveTopics.partitions()) {
+      const health = partition.health();
+      if (health.state === "ok") continue;
+      problems.push(`partition ${partition.directoryName} is ${health.state}: ${health.detail}`);
+      if (problems.length >= problemsMax) break;
+    }
+    if (this.#parts.checkpointer.failure !== null) {
+      problems.push("the checkpoint cannot be written; restarts take longer");
+    }
+    const { state } = this.#parts.coordinator;
+    if (state === "failed") problems.push("the catalog of topics cannot be changed any more");
+    try {
+      const freeBytes = await this.#housekeeping.checkDisk();
+      if (freeBytes < settings.diskReserveBytes) {
+        problems.push(`the disk is nearly full: ${freeBytes} bytes are free`);
+      }
+    } catch {
+      problems.push("the free space of the disk is unknown");
+    }
+    return problems;
+  }
+
+  /** Numbers for metrics. */
+  gauges(): BrokerGauges {
+    return {
+      topics: this.liveTopics.count,
+      partitions: this.liveTopics.partitionCount,
+      inFlightBytes: this.#appendBudget.takenBytes,
+      lentBytes: this.#replyBudget.takenBytes,
+      parkedFetches: this.#fetcher.parkedCount,
+      openFiles: this.#parts.files.fileCount,
+      freeBytes: this.#housekeeping.freeBytes,
+    };
+  }
+
+  /** A round of retention now, instead of at the next interval. */
+  async keepHouse(): Promise<void> {
+    await this.#housekeeping.run();
+  }
+
+  /** Refuses new work with SERVER_STOPPING; parked fetches answer with what there is. */
+  async stop(): Promise<void> {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    this.#appendBudget.close();
+    await this.#fetcher.close();
+    await this.#catalog.close();
+    await this.#housekeeping.close();
+  }
+
+  /**
+   * Closes every log after `stop`, syncing what is not yet synced. The marker of an orderly stop is written only when
+   * every partition was well to the end: any other is judged by a scan at the next start.
+   */
+  async close(): Promise<void> {
+    await this.stop();
+    const { data, logger } = this.#options;
+    const { coordinator, checkpointer, store, topics } = this.#parts;
+    await coordinator.close();
+    checkpointer.close();
+    const partitions = [...topics.partitions()];
+    const wasWell = partitions.every((partition) => partition.health().state === "ok");
+    const failureCount = await store.close(partitions);
+    try {
+      await checkpointer.write();
+      if (wasWell && failureCount === 0) await data.markClean();
+    } catch (error) {
+      logger.warn({ err: error }, "the stop cannot be marked as orderly; the next start scans");
+    }
+  }
+
+  #tell(change: TopicChange): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+}
+
+/** Config of the server's own topics: small segments, and only their coordinator removes anything. */
+const internalConfigs = parseConfigs({ "cleanup.policy": "", "segment.bytes": "16777216" });
+const internalSettings = settingsOf(internalConfigs, new Map());
+
+function metadataTopic(metadata: Partition): Topic {
+  return topicFrom({
+    name: metadataTopicName,
+    topicId: metadataTopicId,
+    configs: internalConfigs,
+    settings: internalSettings,
+    partitions: [metadata],
+  });
+}
+
+function budgetOf({ clock, settings }: BrokerOptions, name: string, bytesMax: number): ByteBudget {
+  const { admissionWaitMs: waitMsMax, admissionsMax: waitersMax } = settings;
+  return new ByteBudget({ clock, name, bytesMax, waitMsMax, waitersMax });
+}

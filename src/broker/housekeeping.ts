@@ -1,0 +1,125 @@
+// What a server does unasked: rolls and removes old segments, removes deleted topics' directories, watches the disk.
+//
+// One log at a time, with a turn of the event loop between two, so that thousands of partitions hold nobody up.
+
+import type { Clock, Timer } from "../base/clock.ts";
+import { LogError } from "../base/error.ts";
+import type { Logger } from "../base/logger.ts";
+import type { DataDirectory } from "../storage/data-directory.ts";
+import type { Disk } from "../storage/disk.ts";
+import type { Partition } from "./partition.ts";
+import type { Topics } from "./topics.ts";
+
+/** What housekeeping works with. */
+export interface HousekeepingOptions {
+  readonly topics: Topics;
+  readonly data: DataDirectory;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Time between two rounds. */
+  readonly intervalMs: number;
+}
+
+/** Rounds over all partitions. */
+export class Housekeeping {
+  readonly #options: HousekeepingOptions;
+  #timer: Timer | null = null;
+  #round: Promise<void> | null = null;
+  #removal: Promise<void> | null = null;
+  #isClosed = false;
+  #freeBytes = Infinity;
+
+  /** @param options Topics and the data directory. */
+  constructor(options: HousekeepingOptions) {
+    this.#options = options;
+  }
+
+  /** Free bytes of the file system at the last look; Infinity before the first. */
+  get freeBytes(): number {
+    return this.#freeBytes;
+  }
+
+  /** Begins with a first round now and goes on until `close`. */
+  start(): void {
+    this.removeRetired();
+    void this.run();
+  }
+
+  /** A round now, or the one under way. Never rejects: what fails is logged and tried again by the next round. */
+  run(): Promise<void> {
+    this.#timer?.cancel();
+    this.#round ??= this.#runRound().finally(() => {
+      this.#round = null;
+      if (this.#isClosed) return;
+      this.#timer = this.#options.clock.after(this.#options.intervalMs, () => void this.run());
+    });
+    return this.#round;
+  }
+
+  /** Removes the directories of deleted topics, in the background. */
+  removeRetired(): void {
+    const { data, logger } = this.#options;
+    if (this.#isClosed) return;
+    const before = this.#removal ?? Promise.resolve();
+    const removal = before
+      .then(() => data.removeRetired())
+      .then(
+        () => undefined,
+        (error: unknown) => logger.warn({ err: error }, "deleted topics are not removed yet"),
+      );
+    this.#removal = removal;
+  }
+
+  /** Looks at the free space of the file system now. */
+  async checkDisk(): Promise<number> {
+    const { data, disk } = this.#options;
+    this.#freeBytes = await disk.freeBytes(data.path);
+    return this.#freeBytes;
+  }
+
+  /** Begins nothing any more; resolves when what was under way has ended. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    await this.#round;
+    await this.#removal;
+  }
+
+  async #runRound(): Promise<void> {
+    const { topics, logger } = this.#options;
+    try {
+      await this.checkDisk();
+    } catch (error) {
+      logger.warn({ err: error }, "free space of the disk is unknown");
+    }
+    // As they are now: what is created during the round waits for the next.
+    const partitions = Array.from(topics.partitions());
+    for (const partition of partitions) {
+      if (this.#isClosed) return;
+      await this.#keep(partition);
+      await nextTurn();
+    }
+  }
+
+  async #keep(partition: Partition): Promise<void> {
+    const { logger } = this.#options;
+    const log = partition.logOrNull;
+    if (log === null || !partition.isLive || log.health().state !== "ok") return;
+    try {
+      await log.rollIfDue();
+      const removedCount = await log.applyRetention();
+      if (removedCount === 0) return;
+      logger.info({ partition: partition.directoryName, removedCount }, "old segments removed");
+    } catch (error) {
+      if (!(error instanceof LogError) && partition.isLive) throw error;
+      logger.warn({ err: error, partition: partition.directoryName }, "retention failed");
+    }
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}

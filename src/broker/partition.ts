@@ -1,0 +1,190 @@
+// One partition as clients meet it: its log, the rules of its topic, and those who wait for it to move.
+//
+// A partition outlives its log: one whose log could not be opened answers with the reason, one whose topic was deleted
+// answers that it is unknown. Whoever holds it across an await sees either, never another topic of the same name.
+
+import { LogError } from "../base/error.ts";
+import type { AppendOptions, Log } from "../log/log.ts";
+import type { Durability, LogHealth, LogPositions, PendingAppend } from "../log/log-types.ts";
+import type { PartitionDescription } from "../services.ts";
+import { prepareBatches } from "./append-check.ts";
+import { ReadableBytes } from "./readable-bytes.ts";
+import type { AppendRules, TopicSettings } from "./topic-config.ts";
+import { type Waiter, WaiterSet } from "./waiters.ts";
+
+/** What a partition is made of. */
+export interface PartitionOptions {
+  readonly topic: string;
+  readonly partition: number;
+  /** Its open log; null when it could not be opened. */
+  readonly log: Log | null;
+  /** Why there is no log; null when there is one. */
+  readonly problem: string | null;
+  readonly settings: TopicSettings;
+}
+
+/** One client's append to one partition. */
+export interface PartitionAppend {
+  /** Whole v2 batches, one or more back to back in each array. The log owns the bytes from the call on. */
+  readonly batches: readonly Uint8Array[];
+  /** Refuses unless the log ends exactly here; null does not ask. */
+  readonly expectedEndOffset: number | null;
+  readonly nowMs: number;
+  readonly options: AppendOptions;
+}
+
+/** Positions of a partition without a log. */
+const noPositions: LogPositions = { logStartOffset: -1, highWatermark: -1, logEndOffset: -1 };
+
+/** A partition: appends are checked here, fetches wait here. */
+export class Partition {
+  readonly topic: string;
+  readonly partition: number;
+  readonly #log: Log | null;
+  readonly #problem: string | null;
+  readonly #waiters = new WaiterSet();
+  #rules: AppendRules;
+  #durability: Durability;
+  #isDeleted = false;
+  readonly #readable: ReadableBytes;
+
+  /** @param options The log or the reason for its absence. */
+  constructor(options: PartitionOptions) {
+    this.topic = options.topic;
+    this.partition = options.partition;
+    this.#log = options.log;
+    this.#problem = options.problem;
+    this.#rules = options.settings.append;
+    this.#durability = options.settings.log.durability;
+    this.#readable = new ReadableBytes(this.positions().highWatermark);
+    this.#log?.onAdvance(() => this.#advanced());
+  }
+
+  /** `<topic>-<partition>`: the name of its directory. */
+  get directoryName(): string {
+    return `${this.topic}-${this.partition}`;
+  }
+
+  /** Bytes that became readable since the process started; never shrinks. */
+  get readableBytes(): number {
+    return this.#readable.total;
+  }
+
+  /** True until the topic is deleted. */
+  get isLive(): boolean {
+    return !this.#isDeleted;
+  }
+
+  /** How many fetches wait. */
+  get waiterCount(): number {
+    return this.#waiters.count;
+  }
+
+  /** The rules appends obey now. */
+  get rules(): AppendRules {
+    return this.#rules;
+  }
+
+  /** When records of the partition become readable. */
+  get durability(): Durability {
+    return this.#durability;
+  }
+
+  /** The log whatever the state of the partition; null when it could not be opened. */
+  get logOrNull(): Log | null {
+    return this.#log;
+  }
+
+  /**
+   * The log, to read from.
+   * @throws UNKNOWN_TOPIC_OR_PARTITION when the topic was deleted, KAFKA_STORAGE_ERROR when the log is not there.
+   */
+  log(): Log {
+    if (this.#isDeleted) throw this.#error("UNKNOWN_TOPIC_OR_PARTITION", "was deleted");
+    if (this.#log === null) throw this.#error("KAFKA_STORAGE_ERROR", this.#problem ?? "has no log");
+    return this.#log;
+  }
+
+  /** The positions now; all -1 when there is no log. */
+  positions(): LogPositions {
+    return this.#log === null ? noPositions : this.#log.positions();
+  }
+
+  /**
+   * Checks batches against the topic's rules and appends them in the same turn, so that nothing comes between the check
+   * of `expectedEndOffset` and the append.
+   *
+   * @throws OFFSET_MISMATCH, MESSAGE_TOO_LARGE, CORRUPT_MESSAGE, INVALID_RECORD, INVALID_TIMESTAMP,
+   *         UNSUPPORTED_COMPRESSION_TYPE, SERVER_OVERLOADED, KAFKA_STORAGE_ERROR, UNKNOWN_TOPIC_OR_PARTITION; nothing
+   *         was appended then.
+   */
+  append(request: PartitionAppend): PendingAppend {
+    const log = this.log();
+    this.#checkEndOffset(log, request.expectedEndOffset);
+    const batches = prepareBatches(request.batches, this.#rules, request.nowMs);
+    const pending = log.append(batches, request.options);
+    let bytes = 0;
+    for (const batch of batches) bytes += batch.length;
+    const { baseOffset, nextOffset } = pending;
+    this.#readable.appended({ baseOffset, nextOffset, bytes });
+    return pending;
+  }
+
+  /** Tells a waiter whenever the partition moved, failed or was deleted. */
+  addWaiter(waiter: Waiter): void {
+    this.#waiters.add(waiter);
+  }
+
+  /** Stops telling a waiter. */
+  removeWaiter(waiter: Waiter): void {
+    this.#waiters.remove(waiter);
+  }
+
+  /** New settings of the topic, in force from the next append on. */
+  configure(settings: TopicSettings): void {
+    this.#rules = settings.append;
+    this.#durability = settings.log.durability;
+    this.#log?.configure(settings.log);
+  }
+
+  /** Numbers for a description of the topic; offsets are -1 when there is no log. */
+  async describe(): Promise<PartitionDescription> {
+    const sizeBytes = this.#log === null ? 0 : await this.#log.sizeBytes();
+    const segmentCount = this.#log === null ? 0 : this.#log.segmentCount();
+    return { partition: this.partition, ...this.positions(), sizeBytes, segmentCount };
+  }
+
+  /** How healthy the partition is. */
+  health(): LogHealth {
+    if (this.#log !== null) return this.#log.health();
+    return { state: "failed", detail: this.#problem ?? "has no log" };
+  }
+
+  /** From now on the partition is unknown; everybody who waits is told. The log stays open. */
+  markDeleted(): void {
+    this.#isDeleted = true;
+    this.#waiters.notifyAll();
+  }
+
+  #advanced(): void {
+    this.#readable.advancedTo(this.positions().highWatermark);
+    this.#waiters.notifyAll();
+  }
+
+  #checkEndOffset(log: Log, expectedEndOffset: number | null): void {
+    if (expectedEndOffset === null) return;
+    const { logEndOffset } = log.positions();
+    if (logEndOffset === expectedEndOffset) return;
+    throw new LogError(
+      "OFFSET_MISMATCH",
+      `partition ${this.directoryName} ends at ${logEndOffset}, not at ${expectedEndOffset}`,
+      { facts: { topic: this.topic, partition: this.partition, logEndOffset } },
+    );
+  }
+
+  #error(code: "UNKNOWN_TOPIC_OR_PARTITION" | "KAFKA_STORAGE_ERROR", reason: string): LogError {
+    return new LogError(code, `partition ${this.directoryName} ${reason}`, {
+      facts: { topic: this.topic, partition: this.partition },
+    });
+  }
+}

@@ -1,0 +1,155 @@
+// Produce: appends to many partitions, bounded in memory, answered when each append is as safe as was asked for.
+
+import type { ByteBudget } from "../base/byte-budget.ts";
+import type { Clock } from "../base/clock.ts";
+import { LogError } from "../base/error.ts";
+import type { PendingAppend } from "../log/log-types.ts";
+import type {
+  ProducePartition,
+  ProducePartitionResult,
+  ProduceRequest,
+  RequiredAcks,
+} from "../services.ts";
+import type { Partition } from "./partition.ts";
+import { isInternalTopicName } from "./topic-name.ts";
+import { type Topics, unknownPartition } from "./topics.ts";
+
+/** What the producer of a process works with. */
+export interface ProducerOptions {
+  readonly topics: Topics;
+  readonly clock: Clock;
+  /** Bytes appended and not yet as safe as asked for. */
+  readonly budget: ByteBudget;
+  /** Hears how long an append of a request took until its answer, in milliseconds. Must not throw. */
+  readonly onAnswered: (durationMs: number) => void;
+}
+
+/** An append under way, or the reason why there is none. */
+interface Attempt {
+  readonly request: ProducePartition;
+  readonly partition: Partition | null;
+  readonly pending: PendingAppend | null;
+  readonly error: LogError | null;
+  readonly appendTimeMs: number;
+  /** The answer waits for a sync, not only for the write. */
+  readonly needsSync: boolean;
+}
+
+/** Appends for clients. */
+export class Producer {
+  readonly #options: ProducerOptions;
+
+  /** @param options Topics, clock and bound. */
+  constructor(options: ProducerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Appends every partition's batches in the order of the request, each partition's all or none.
+   *
+   * @returns One result a partition, in request order.
+   * @throws INVALID_REQUIRED_ACKS; SERVER_OVERLOADED when no room came up in time, SERVER_STOPPING: nothing was
+   *         appended then.
+   */
+  async produce(request: ProduceRequest): Promise<readonly ProducePartitionResult[]> {
+    const { clock, budget, onAnswered } = this.#options;
+    const { acks } = request;
+    if (acks !== 0 && acks !== 1 && acks !== -1) {
+      throw new LogError("INVALID_REQUIRED_ACKS", `acks is 0, 1 or -1 (all), not ${String(acks)}`);
+    }
+    const startedMs = clock.monotonicMs();
+    const heldBytes = bytesOf(request);
+    if (!budget.tryTake(heldBytes)) await budget.take(heldBytes);
+    const attempts = request.partitions.map((part) => this.#append(part, acks));
+    const settled = settle(attempts).finally(() => budget.give(heldBytes));
+    if (acks === 0) return attempts.map((attempt) => resultOf(attempt, null));
+    const failures = await settled;
+    onAnswered(clock.monotonicMs() - startedMs);
+    return attempts.map((attempt, index) => resultOf(attempt, failures[index] ?? null));
+  }
+
+  #append(request: ProducePartition, acks: RequiredAcks): Attempt {
+    const { topics, clock } = this.#options;
+    const { topic, partition: number } = request;
+    const partition = topics.findPartition(topic, number);
+    const nowMs = clock.nowMs();
+    // Where the topic's high watermark is the written end, acks=all waits for no more than that.
+    const needsSync = acks === -1 && partition?.durability !== "os";
+    const base = { request, partition, pending: null, error: null, appendTimeMs: -1, needsSync };
+    if (isInternalTopicName(topic)) return { ...base, error: internalTopic(topic) };
+    if (partition === null) {
+      const detail = unknownPartition(topic, number);
+      return { ...base, error: new LogError("UNKNOWN_TOPIC_OR_PARTITION", detail) };
+    }
+    try {
+      const pending = partition.append({
+        batches: request.batches,
+        expectedEndOffset: request.expectedEndOffset,
+        nowMs,
+        options: { needsSync },
+      });
+      const appendTimeMs = partition.rules.usesAppendTime ? nowMs : -1;
+      return { ...base, pending, appendTimeMs };
+    } catch (error) {
+      if (!(error instanceof LogError)) throw error;
+      return { ...base, error };
+    }
+  }
+}
+
+function bytesOf(request: ProduceRequest): number {
+  let total = 0;
+  for (const partition of request.partitions) {
+    for (const batch of partition.batches) total += batch.length;
+  }
+  return total;
+}
+
+/** Resolves when every append is as safe as asked for, to the failures by index. Never rejects with a LogError. */
+async function settle(attempts: readonly Attempt[]): Promise<readonly (LogError | null)[]> {
+  const failures: (LogError | null)[] = [];
+  for (const { pending, needsSync } of attempts) {
+    let failure: LogError | null = null;
+    try {
+      // One after the other: all are under way already, and the promises may be ignored until their turn.
+      if (pending !== null) await (needsSync ? pending.durable : pending.written);
+    } catch (error) {
+      if (!(error instanceof LogError)) throw error;
+      failure = error;
+    }
+    failures.push(failure);
+  }
+  return failures;
+}
+
+function resultOf(attempt: Attempt, failure: LogError | null): ProducePartitionResult {
+  const { request, partition, pending } = attempt;
+  const error = attempt.error ?? failure;
+  const positions = partition?.positions() ?? null;
+  const { topic, partition: number } = request;
+  const isAppended = error === null && pending !== null;
+  return {
+    topic,
+    partition: number,
+    error: error?.code ?? null,
+    detail: error?.message ?? null,
+    baseOffset: isAppended ? pending.baseOffset : -1,
+    logAppendTimeMs: isAppended ? attempt.appendTimeMs : -1,
+    logStartOffset: positions?.logStartOffset ?? -1,
+    // At the time of the refusal, for OFFSET_MISMATCH: the error's own fact, not where the log has got to since.
+    logEndOffset: endOffsetOf(error) ?? positions?.logEndOffset ?? -1,
+    durability: attempt.needsSync ? "fsync" : "written",
+  };
+}
+
+function endOffsetOf(error: LogError | null): number | null {
+  const offset = error?.facts["logEndOffset"];
+  return typeof offset === "number" ? offset : null;
+}
+
+function internalTopic(topic: string): LogError {
+  return new LogError(
+    "TOPIC_AUTHORIZATION_FAILED",
+    `topic '${topic}' is written by the server only`,
+  );
+}

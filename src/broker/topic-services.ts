@@ -1,0 +1,137 @@
+// The topic part of the waist, as clients may use it: the catalog behind the rules for clients.
+
+import { LogError } from "../base/error.ts";
+import type {
+  ConfigChanges,
+  CreateTopicRequest,
+  TopicDescription,
+  TopicListing,
+  TopicServices,
+} from "../services.ts";
+import type { Catalog } from "./catalog.ts";
+import type { Partition } from "./partition.ts";
+import { type ConfigValues, describeConfigs } from "./topic-config.ts";
+import { checkClientMayChange, checkTopicName } from "./topic-name.ts";
+import { type Topic, type Topics, unknownPartition } from "./topics.ts";
+
+/** What topic services work with. */
+export interface TopicServicesOptions {
+  readonly topics: Topics;
+  readonly catalog: Catalog;
+  readonly serverDefaults: ConfigValues;
+  /** Whether `ensure` creates what is not there. */
+  readonly createsMissing: boolean;
+}
+
+/** Topic services over the catalog of this process. */
+export class CatalogTopicServices implements TopicServices {
+  readonly #options: TopicServicesOptions;
+
+  /** @param options Topics and catalog. */
+  constructor(options: TopicServicesOptions) {
+    this.#options = options;
+  }
+
+  list(): Promise<readonly TopicListing[]> {
+    const listings = [...this.#options.topics.all()].map((topic) => topic.listing);
+    return Promise.resolve(listings.sort((one, other) => (one.name < other.name ? -1 : 1)));
+  }
+
+  lookup(name: string): TopicListing | null {
+    return this.#options.topics.find(name)?.listing ?? null;
+  }
+
+  async ensure(name: string): Promise<TopicListing> {
+    const { topics, catalog, createsMissing } = this.#options;
+    const existing = topics.find(name);
+    if (existing !== null) return existing.listing;
+    checkTopicName(name);
+    if (!createsMissing) return topics.get(name).listing;
+    checkClientMayChange(name);
+    try {
+      const request = { name, partitionCount: null, configs: {}, validateOnly: false };
+      return (await catalog.create(request)).listing;
+    } catch (error) {
+      // Somebody else created it meanwhile, with settings of their own: that is the topic, then.
+      const isThere = error instanceof LogError && error.code === "TOPIC_ALREADY_EXISTS";
+      if (!isThere) throw error;
+      return topics.get(name).listing;
+    }
+  }
+
+  async describe(name: string): Promise<TopicDescription> {
+    const { listing, configs, partitions } = this.#options.topics.get(name);
+    const described = await Promise.all(partitions.map((partition) => partition.describe()));
+    return {
+      ...listing,
+      configs: describeConfigs(configs, this.#options.serverDefaults),
+      partitions: described,
+    };
+  }
+
+  async create(request: CreateTopicRequest): Promise<TopicListing> {
+    checkTopicName(request.name);
+    checkClientMayChange(request.name);
+    const { listing } = await this.#options.catalog.create(request);
+    return listing;
+  }
+
+  async delete(name: string): Promise<void> {
+    this.#changeable(name);
+    await this.#options.catalog.delete(name);
+  }
+
+  async createPartitions(name: string, partitionCount: number): Promise<void> {
+    this.#changeable(name);
+    await this.#options.catalog.createPartitions(name, partitionCount);
+  }
+
+  async alterConfigs(name: string, changes: ConfigChanges): Promise<void> {
+    this.#changeable(name);
+    await this.#options.catalog.alterConfigs(name, changes);
+  }
+
+  async deleteRecords(
+    name: string,
+    before: readonly { readonly partition: number; readonly offset: number }[],
+  ): Promise<readonly { readonly partition: number; readonly logStartOffset: number }[]> {
+    const topic = this.#changeable(name);
+    const trims = before.map(({ partition: number, offset }) => {
+      const partition = topic.partitions[number];
+      if (partition === undefined) throw unknown(name, number);
+      return { partition, offset: trimOffset(partition, offset) };
+    });
+    // Everything was checked before anything is removed.
+    const starts: { partition: number; logStartOffset: number }[] = [];
+    for (const { partition, offset } of trims) {
+      await partition.log().trim(offset);
+      const { logStartOffset } = partition.positions();
+      starts.push({ partition: partition.partition, logStartOffset });
+    }
+    return starts;
+  }
+
+  #changeable(name: string): Topic {
+    const topic = this.#options.topics.get(name);
+    checkClientMayChange(name);
+    return topic;
+  }
+}
+
+function trimOffset(partition: Partition, offset: number): number {
+  const { highWatermark } = partition.log().positions();
+  if (offset === -1) return highWatermark;
+  if (Number.isSafeInteger(offset) && offset >= 0 && offset <= highWatermark) return offset;
+  throw new LogError(
+    "OFFSET_OUT_OF_RANGE",
+    `${partition.directoryName} cannot be trimmed to ${offset}: its high watermark is ` +
+      String(highWatermark),
+    { facts: { topic: partition.topic, partition: partition.partition, highWatermark } },
+  );
+}
+
+function unknown(topic: string, partition: number): LogError {
+  return new LogError("UNKNOWN_TOPIC_OR_PARTITION", unknownPartition(topic, partition), {
+    facts: { topic, partition },
+  });
+}

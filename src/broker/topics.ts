@@ -1,0 +1,102 @@
+// The topics that exist now, by name, with their open partitions: what every request looks its partitions up in.
+
+import { LogError } from "../base/error.ts";
+import type { TopicListing } from "../services.ts";
+import type { Partition } from "./partition.ts";
+import type { ConfigValues, TopicSettings } from "./topic-config.ts";
+import { isInternalTopicName } from "./topic-name.ts";
+
+/** One live topic. Replaced whole when it changes; its partitions stay the same objects. */
+export interface Topic {
+  readonly listing: TopicListing;
+  readonly configs: ConfigValues;
+  readonly settings: TopicSettings;
+  /** By partition number. */
+  readonly partitions: readonly Partition[];
+}
+
+/** What a topic is put together from. */
+export interface TopicParts {
+  readonly name: string;
+  readonly topicId: string;
+  readonly configs: ConfigValues;
+  readonly settings: TopicSettings;
+  readonly partitions: readonly Partition[];
+}
+
+/** A topic with its listing. */
+export function topicFrom({ name, topicId, ...rest }: TopicParts): Topic {
+  const listing = {
+    name,
+    topicId,
+    partitionCount: rest.partitions.length,
+    internal: isInternalTopicName(name),
+  };
+  return { listing, ...rest };
+}
+
+/** Live topics by name. */
+export class Topics {
+  readonly #byName = new Map<string, Topic>();
+  #partitionCount = 0;
+
+  /** How many topics. */
+  get count(): number {
+    return this.#byName.size;
+  }
+
+  /** How many partitions all topics have together. */
+  get partitionCount(): number {
+    return this.#partitionCount;
+  }
+
+  /** Every topic, oldest first. */
+  all(): Iterable<Topic> {
+    return this.#byName.values();
+  }
+
+  /** Every partition of every topic. */
+  *partitions(): Iterable<Partition> {
+    for (const topic of this.#byName.values()) yield* topic.partitions;
+  }
+
+  /** The topic of a name; null when there is none. */
+  find(name: string): Topic | null {
+    return this.#byName.get(name) ?? null;
+  }
+
+  /** The topic of a name. @throws UNKNOWN_TOPIC_OR_PARTITION */
+  get(name: string): Topic {
+    const topic = this.#byName.get(name);
+    if (topic === undefined) {
+      throw new LogError("UNKNOWN_TOPIC_OR_PARTITION", `there is no topic '${name}'`, {
+        facts: { topic: name },
+      });
+    }
+    return topic;
+  }
+
+  /** A partition by topic and number; null when there is none. */
+  findPartition(name: string, partition: number): Partition | null {
+    return this.#byName.get(name)?.partitions[partition] ?? null;
+  }
+
+  /** Adds a topic or puts a changed one in its place. */
+  set(topic: Topic): void {
+    const { name } = topic.listing;
+    this.#partitionCount -= this.#byName.get(name)?.partitions.length ?? 0;
+    this.#partitionCount += topic.partitions.length;
+    this.#byName.set(name, topic);
+  }
+
+  /** Forgets a topic. */
+  remove(name: string): void {
+    this.#partitionCount -= this.#byName.get(name)?.partitions.length ?? 0;
+    this.#byName.delete(name);
+  }
+}
+
+/** The sentence for a partition that is not there. */
+export function unknownPartition(topic: string, partition: number): string {
+  return `there is no partition ${partition} of topic '${topic}'`;
+}
