@@ -7,6 +7,7 @@
 //   the subscriptions allow; among equal subscriptions members differ by at most one.
 // - range keeps the members in the order of their stretches, newcomers last; so stretches shift, but never leap.
 
+import { assert } from "../base/assert.ts";
 import type { Assignment } from "./assignment.ts";
 
 /** The assignors there are. */
@@ -103,10 +104,12 @@ interface Share {
   count: number;
 }
 
-/** How a search for somebody to take a partition came to a member: who hands it a partition of what. */
+/** How a search for somebody to take a partition came to a member: who (null at the start) hands it one of what topic. */
 interface Step {
-  readonly from: Share;
+  readonly from: Share | null;
   readonly topic: string;
+  /** Moves from the start. */
+  readonly distance: number;
 }
 
 class UniformAssignor {
@@ -213,36 +216,50 @@ class UniformAssignor {
     }
   }
 
-  /** Moves one partition away from `start`, over others if need be, or adds to `done` all who cannot be relieved. */
+  /**
+   * Moves one partition away from `start`, over as few others as can be and to the one with the fewest there; or adds to
+   * `done` all who cannot be relieved.
+   */
   #relieve(start: Share, done: Set<Share>): void {
-    const steps = new Map<Share, Step | null>([[start, null]]);
+    const steps = new Map<Share, Step>([[start, { from: null, topic: "", distance: 0 }]]);
     const topicsSeen = new Set<string>();
-    for (const share of steps.keys()) {
-      if (share.count <= start.count - 2) {
-        this.#move(share, steps);
-        return;
+    let best: Share | null = null;
+    let bestDistance = Infinity;
+    // The map grows while it is walked: it is the queue of the search as well.
+    for (const [share, { distance }] of steps) {
+      if (distance > bestDistance) break;
+      if (share.count <= start.count - 2 && share.count < (best?.count ?? Infinity)) {
+        best = share;
+        bestDistance = distance;
       }
       for (const [topic, partitions] of share.held) {
         if (partitions.length === 0 || topicsSeen.has(topic)) continue;
         topicsSeen.add(topic);
         for (const taker of this.#subscribers.get(topic) ?? []) {
-          if (!steps.has(taker)) steps.set(taker, { from: share, topic });
+          if (!steps.has(taker)) steps.set(taker, { from: share, topic, distance: distance + 1 });
         }
       }
+    }
+    if (best !== null) {
+      move(best, steps);
+      return;
     }
     // Whoever was reached and has no more than `start` reaches no further than `start` did.
     for (const share of steps.keys()) if (share.count <= start.count) done.add(share);
   }
+}
 
-  #move(end: Share, steps: ReadonlyMap<Share, Step | null>): void {
-    let taker = end;
-    for (let step = steps.get(end) ?? null; step !== null; step = steps.get(taker) ?? null) {
-      const partition = step.from.held.get(step.topic)?.pop();
-      if (partition === undefined) return;
-      step.from.count--;
-      give(taker, step.topic, partition);
-      taker = step.from;
-    }
+/** Hands one partition along the steps that led to `end`. */
+function move(end: Share, steps: ReadonlyMap<Share, Step>): void {
+  let taker = end;
+  for (;;) {
+    const step = steps.get(taker);
+    if (step === undefined || step.from === null) return;
+    const partition = step.from.held.get(step.topic)?.pop();
+    assert(partition !== undefined, `${step.from.memberId} hands on what it holds`);
+    step.from.count--;
+    give(taker, step.topic, partition);
+    taker = step.from;
   }
 }
 
