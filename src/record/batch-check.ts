@@ -6,6 +6,7 @@ import { crc32c } from "../base/crc32c.ts";
 import { LogError } from "../base/error.ts";
 import {
   attributesAt,
+  baseOffsetAt,
   baseSequenceAt,
   baseTimestampAt,
   batchBytesAt,
@@ -152,10 +153,10 @@ export function checkRecords(batch: Uint8Array, rules: RecordRules): number {
   cursor.reset(batch, { maxDecompressedBytes });
   let index = 0;
   let maxTimestampMs = -1;
-  let nextOffset = -1;
+  let nextOffset = baseOffsetAt(viewOf(batch), 0);
   while (cursor.next()) {
-    if (index > 0 && cursor.offset !== nextOffset) throw invalid("offsets have a gap", index);
-    nextOffset = cursor.offset + 1;
+    if (cursor.offset !== nextOffset) throw invalid("offsets have a gap", index);
+    nextOffset++;
     if (cursor.attributes !== 0) throw invalid("record has attribute bits", index);
     if (rules.isKeyRequired && cursor.keyStart < 0) {
       throw invalid("a compacted topic needs a key for every record", index);
