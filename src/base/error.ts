@@ -179,6 +179,11 @@ export const errorTable = {
     retriable: false,
     meaning: "There is nothing at this path (HTTP only).",
   },
+  METHOD_NOT_ALLOWED: {
+    title: "Method not allowed",
+    retriable: false,
+    meaning: "The path exists but not with this method; `Allow` lists those it has (HTTP only).",
+  },
   INVALID_RECORD: {
     title: "Invalid record",
     retriable: false,

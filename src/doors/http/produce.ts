@@ -1,0 +1,171 @@
+// POST /v1/topics/{topic}/records: records in, in four encodings; offsets out.
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Readable } from "node:stream";
+import { LogError } from "../../base/error.ts";
+import type { TopicListing } from "../../services.ts";
+import { Appender } from "./appender.ts";
+import type { HttpContext } from "./http-context.ts";
+import { JsonRecordReader } from "./record-json.ts";
+import { MsgpackRecordReader } from "./record-msgpack.ts";
+import { bodyEncoding } from "./negotiation.ts";
+import { produceStream } from "./produce-stream.ts";
+import type { ProduceTerms } from "./produce-query.ts";
+import { produceTerms } from "./produce-query.ts";
+import { answerSeveral, sendAccepted, SingleAnswer } from "./produce-reply.ts";
+import type { TopicLane } from "./packer.ts";
+import { Packer } from "./packer.ts";
+import type { Query } from "./query.ts";
+import { rawQueryNames, readRawRecord } from "./record-raw.ts";
+import { RecordDraft } from "./record-draft.ts";
+import { sendProblem } from "./replies.ts";
+import type { StagingOptions } from "./staging.ts";
+import { partitionOf, Staging } from "./staging.ts";
+
+const commonNames = ["acks", "partition"] as const;
+const rawNames = [...commonNames, ...rawQueryNames];
+const emptyBody = Buffer.alloc(0);
+
+/** Registers the produce endpoint. */
+export async function producePlugin(
+  app: FastifyInstance,
+  { context }: { readonly context: HttpContext },
+): Promise<void> {
+  const producer = new Producer(context);
+  app.post<{ Params: { topic: string } }>(
+    "/v1/topics/:topic/records",
+    { config: { body: "bytes-or-stream" } },
+    (request, reply) => {
+      const known = context.services.topics.lookup(request.params.topic);
+      if (known !== null) {
+        producer.accept(known, request, reply);
+        return;
+      }
+      context.services.topics.ensure(request.params.topic).then(
+        (topic) => producer.accept(topic, request, reply),
+        (error: unknown) => sendProblem(reply, error),
+      );
+    },
+  );
+}
+
+/** Takes produce requests; one draft and one reader for each encoding serve all, since decoding never waits. */
+class Producer {
+  readonly #context: HttpContext;
+  readonly #appender: Appender;
+  readonly #packer: Packer;
+  readonly #draft = new RecordDraft();
+  readonly #json = new JsonRecordReader(this.#draft);
+  readonly #msgpack = new MsgpackRecordReader(this.#draft);
+
+  constructor(context: HttpContext) {
+    this.#context = context;
+    this.#appender = new Appender(context.services.data);
+    this.#packer = new Packer(
+      (acks, part) => this.#appender.one(acks, part),
+      context.limits.batchBytesMax,
+    );
+  }
+
+  /** Takes one request; every outcome, thrown ones too, ends in a reply. */
+  accept(topic: TopicListing, request: FastifyRequest, reply: FastifyReply): void {
+    try {
+      this.#accept(topic, request, reply);
+    } catch (error) {
+      sendProblem(reply, error);
+    }
+  }
+
+  #accept(topic: TopicListing, request: FastifyRequest, reply: FastifyReply): void {
+    const encoding = bodyEncoding(request.headers["content-type"]);
+    const isRaw = encoding !== "json" && encoding !== "msgpack" && encoding !== "ndjson";
+    const terms = produceTerms(request, isRaw ? rawNames : commonNames);
+    const lane = this.#packer.laneOf(topic);
+    const options = this.#stagingOptions(lane, terms);
+    const produce: Produce = { reply, terms, options, lane };
+    if (encoding === "ndjson") {
+      this.#stream(produce, request.body as Readable);
+      return;
+    }
+    const body = (request.body ?? emptyBody) as Buffer;
+    const draft = this.#draft;
+    if (isRaw) {
+      readRawRecord(draft, body, { query: request.query as Query, raw: request.raw });
+      this.#single(produce);
+      return;
+    }
+    const reader = encoding === "json" ? this.#json : this.#msgpack;
+    reader.openBody(body);
+    if (!reader.next()) throw new LogError("INVALID_REQUEST", "'records' is empty");
+    if (reader.isLast) {
+      reader.next();
+      this.#single(produce);
+      return;
+    }
+    const staging = new Staging(options);
+    do staging.add(draft);
+    while (reader.next());
+    this.#several(produce, staging);
+  }
+
+  #stagingOptions(lane: TopicLane, terms: ProduceTerms): StagingOptions {
+    const { topic } = lane;
+    const stickyPartition = lane.nextPartition % topic.partitionCount;
+    lane.nextPartition = stickyPartition + 1;
+    return {
+      topic,
+      partition: terms.partition,
+      stickyPartition,
+      nowMs: this.#context.clock.nowMs(),
+      batchBytesMax: this.#context.limits.batchBytesMax,
+    };
+  }
+
+  // The one record of the request is in the draft.
+  #single(produce: Produce): void {
+    const { reply, terms, options, lane } = produce;
+    const draft = this.#draft;
+    if (terms.expectedEndOffset !== null) {
+      const staging = new Staging(options);
+      staging.add(draft);
+      this.#several(produce, staging);
+      return;
+    }
+    const partition = partitionOf(draft, options, 0);
+    if (draft.timestampMs < 0) draft.timestampMs = options.nowMs;
+    const { acks } = terms;
+    const waiter = acks === 0 ? null : new SingleAnswer(reply, terms);
+    this.#packer.add(lane, { draft, partition, acks, waiter });
+    this.#context.metrics.recordsIn++;
+    if (acks === 0) sendAccepted(reply);
+  }
+
+  #several({ reply, terms, lane }: Produce, staging: Staging): void {
+    const { acks, expectedEndOffset } = terms;
+    if (expectedEndOffset !== null) staging.requireOnePartition();
+    const parts = staging.finish(expectedEndOffset);
+    for (const { partition } of parts) this.#packer.flush(lane, partition);
+    this.#context.metrics.recordsIn += staging.count;
+    const sent = this.#appender.all(acks, parts);
+    if (acks === 0) sendAccepted(reply);
+    // `all` never rejects.
+    else void sent.then((results) => answerSeveral(reply, { terms, staging, results }));
+  }
+
+  #stream({ reply, terms, options, lane }: Produce, lines: Readable): void {
+    const flush = (partition: number): void => this.#packer.flush(lane, partition);
+    const stream = { lines, terms, options, flush, appender: this.#appender };
+    produceStream(stream, this.#context).then(
+      (send) => send(reply),
+      (error: unknown) => sendProblem(reply, error),
+    );
+  }
+}
+
+/** One request on its way to the engine. */
+interface Produce {
+  readonly reply: FastifyReply;
+  readonly terms: ProduceTerms;
+  readonly options: StagingOptions;
+  readonly lane: TopicLane;
+}

@@ -1,0 +1,177 @@
+// Reads records through the services: fetches batches, walks them, and hands each record on within the caller's bounds.
+
+import { viewOf } from "../../base/bytes.ts";
+import { LogError } from "../../base/error.ts";
+import { attributesAt, batchBytesAt, isControl, nextOffsetAt } from "../../record/batch-header.ts";
+import { RecordCursor } from "../../record/record-cursor.ts";
+import type { DataServices, FetchPartitionResult } from "../../services.ts";
+
+/** What a read of one partition wants. */
+export interface ReadRequest {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  /** True where the position was `earliest`: a log start that has moved on since is followed. */
+  readonly isFloating: boolean;
+  readonly maxRecords: number;
+  readonly maxBytes: number;
+  readonly waitMs: number;
+  readonly signal: AbortSignal | null;
+}
+
+/** Where a read ended. */
+export interface ReadEnd {
+  readonly nextOffset: number;
+  readonly highWatermark: number;
+  readonly logStartOffset: number;
+}
+
+/** Bounds of one walk. */
+export interface WalkBounds {
+  readonly maxRecords: number;
+  readonly maxBytes: number;
+}
+
+/** Walks fetched batches record by record, from an offset on; control batches and records below are passed over. */
+export class BatchWalk {
+  readonly cursor = new RecordCursor();
+  /** The next offset to read, after what was taken. */
+  nextOffset: number;
+  readonly #result: FetchPartitionResult;
+  #batchEnd = 0;
+  #afterBatch: number;
+  #isInBatch = false;
+
+  /** @param offset Where to begin; the first batch may begin below. */
+  constructor(result: FetchPartitionResult, offset: number) {
+    this.#result = result;
+    this.nextOffset = offset;
+    this.#afterBatch = offset;
+  }
+
+  /**
+   * Puts the cursor on the next record; false after the last.
+   * @throws KAFKA_STORAGE_ERROR when stored bytes cannot be read.
+   */
+  next(): boolean {
+    const from = this.nextOffset;
+    try {
+      for (;;) {
+        if (this.#isInBatch) {
+          while (this.cursor.next()) if (this.cursor.offset >= from) return true;
+          this.#isInBatch = false;
+          this.nextOffset = Math.max(this.nextOffset, this.#afterBatch);
+        }
+        if (!this.#openBatch()) return false;
+      }
+    } catch (error) {
+      const { topic, partition } = this.#result;
+      const detail = `the batch stored before offset ${this.#afterBatch} cannot be read`;
+      throw new LogError("KAFKA_STORAGE_ERROR", detail, {
+        facts: { topic, partition, offset: from },
+        cause: error,
+      });
+    }
+  }
+
+  /** Counts the record under the cursor as taken. */
+  take(): void {
+    this.nextOffset = this.cursor.offset + 1;
+  }
+
+  #openBatch(): boolean {
+    const { batches } = this.#result;
+    if (this.#batchEnd >= batches.length) return false;
+    const start = this.#batchEnd;
+    const view = viewOf(batches);
+    this.#batchEnd = start + batchBytesAt(view, start);
+    this.#afterBatch = nextOffsetAt(view, start);
+    const isSkipped = this.#afterBatch <= this.nextOffset || isControl(attributesAt(view, start));
+    if (isSkipped) {
+      this.nextOffset = Math.max(this.nextOffset, this.#afterBatch);
+    } else {
+      this.cursor.reset(batches.subarray(start, this.#batchEnd));
+      this.#isInBatch = true;
+    }
+    return true;
+  }
+}
+
+/**
+ * Reads one partition: at least one record if there is one, however large; else waits.
+ *
+ * @param take Called for each record; the cursor's bytes are valid during the call only.
+ * @throws OFFSET_OUT_OF_RANGE, OFFSET_BELOW_LOG_START, UNKNOWN_TOPIC_OR_PARTITION, KAFKA_STORAGE_ERROR
+ */
+export async function readPartition(
+  data: DataServices,
+  request: ReadRequest,
+  take: (cursor: RecordCursor) => void,
+): Promise<ReadEnd> {
+  const { topic, partition, maxBytes } = request;
+  let { offset } = request;
+  for (;;) {
+    const fetched = await data.fetch({
+      maxWaitMs: request.waitMs,
+      minBytes: request.waitMs > 0 ? 1 : 0,
+      maxBytes,
+      isolation: "read_uncommitted",
+      partitions: [{ topic, partition, fetchOffset: offset, maxBytes }],
+      signal: request.signal,
+    });
+    try {
+      const [result] = fetched.partitions;
+      if (result === undefined) throw new Error("the engine gave no answer to a fetch");
+      const { highWatermark, logStartOffset } = result;
+      if (result.error === "OFFSET_BELOW_LOG_START" && request.isFloating) {
+        offset = logStartOffset;
+        continue;
+      }
+      const failure = fetchError(result, offset);
+      if (failure !== null) throw failure;
+      const walk = new BatchWalk(result, offset);
+      const count = walkRecords(walk, request, take);
+      if (count > 0 || walk.nextOffset === offset) {
+        return { nextOffset: walk.nextOffset, highWatermark, logStartOffset };
+      }
+      // Only batches without readable records: go on behind them.
+      offset = walk.nextOffset;
+    } finally {
+      fetched.release();
+    }
+  }
+}
+
+function walkRecords(
+  walk: BatchWalk,
+  bounds: WalkBounds,
+  take: (cursor: RecordCursor) => void,
+): number {
+  let count = 0;
+  let bytes = 0;
+  while (count < bounds.maxRecords && walk.next()) {
+    const { cursor } = walk;
+    bytes += cursor.recordEnd - cursor.recordStart;
+    if (count > 0 && bytes > bounds.maxBytes) break;
+    take(cursor);
+    walk.take();
+    count++;
+  }
+  return count;
+}
+
+/** The error of one partition's answer to a fetch; null when there is none. */
+export function fetchError(result: FetchPartitionResult, offset: number): LogError | null {
+  const { topic, partition, error, logStartOffset, highWatermark } = result;
+  if (error === null) return null;
+  const name = `partition ${partition} of topic '${topic}'`;
+  if (error === "UNKNOWN_TOPIC_OR_PARTITION") {
+    return new LogError(error, result.detail ?? `there is no ${name}`, {
+      facts: { topic, partition },
+    });
+  }
+  const bounds = `the log has offsets ${logStartOffset} to ${highWatermark}`;
+  const detail = result.detail ?? `offset ${offset} of ${name} cannot be read: ${bounds}`;
+  const facts = { topic, partition, offset, logStartOffset, highWatermark };
+  return new LogError(error, detail, { facts: { ...facts, logEndOffset: highWatermark } });
+}

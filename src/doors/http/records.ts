@@ -1,0 +1,73 @@
+// GET /v1/topics/{topic}/partitions/{partition}/records: one partition's records from a position on.
+
+import type { FastifyInstance, FastifyReply } from "fastify";
+import { LogError } from "../../base/error.ts";
+import type { HttpContext } from "./http-context.ts";
+import type { Encoding } from "./negotiation.ts";
+import { parsePosition, resolvePosition } from "./positions.ts";
+import { sendBatches } from "./read-batches.ts";
+import type { ReadTerms } from "./read-query.ts";
+import { readTerms } from "./read-query.ts";
+import type { ReadRequest } from "./reading.ts";
+import { readPartition } from "./reading.ts";
+import type { PageEncoding } from "./record-page.ts";
+import { RecordPage } from "./record-page.ts";
+import { whileWaiting } from "./waiting.ts";
+
+const encodings: readonly Encoding[] = ["json", "msgpack", "ndjson", "sse", "batches"];
+
+/** Registers the partition read. */
+export async function recordsPlugin(
+  app: FastifyInstance,
+  { context }: { readonly context: HttpContext },
+): Promise<void> {
+  app.get<{ Params: { topic: string; partition: string } }>(
+    "/v1/topics/:topic/partitions/:partition/records",
+    async (request, reply) => {
+      const terms = readTerms(request, encodings, context);
+      const partition = partitionParam(request.params.partition);
+      const { topic } = request.params;
+      const position = parsePosition(terms.from, "from");
+      const where = { topic, partitions: [partition] };
+      const [offset = 0] = await resolvePosition(context.services.data, position, where);
+      const isFloating = position.kind === "earliest" || position.kind === "last";
+      const from = { topic, partition, offset, isFloating };
+      if (terms.waitMs === 0) return answer(context, reply, { terms, from, signal: null });
+      return whileWaiting(context, reply, (signal) => {
+        return answer(context, reply, { terms, from, signal });
+      });
+    },
+  );
+}
+
+/** A partition index in a path. @throws INVALID_REQUEST */
+export function partitionParam(text: string): number {
+  if (/^\d{1,10}$/.test(text) && Number(text) < 2 ** 31) return Number(text);
+  const shown = JSON.stringify(text.slice(0, 60));
+  throw new LogError("INVALID_REQUEST", `a partition is an integer from 0, not ${shown}`);
+}
+
+interface PartitionRead {
+  readonly terms: ReadTerms;
+  readonly from: Pick<ReadRequest, "topic" | "partition" | "offset" | "isFloating">;
+  readonly signal: AbortSignal | null;
+}
+
+async function answer(
+  context: HttpContext,
+  reply: FastifyReply,
+  { terms, from, signal }: PartitionRead,
+): Promise<unknown> {
+  const { maxRecords, maxBytes, waitMs, form, negotiated } = terms;
+  const request: ReadRequest = { ...from, maxRecords, maxBytes, waitMs, signal };
+  const { data } = context.services;
+  if (negotiated.encoding === "batches") return sendBatches(context, reply, request);
+  const page = new RecordPage(negotiated.encoding as PageEncoding);
+  const place = { topic: null, partition: from.partition, form };
+  const end = await readPartition(data, request, (cursor) => page.add(cursor, place));
+  const body = page.close({ ...end });
+  context.metrics.recordsOut += page.count;
+  context.metrics.bytesOut += body.length;
+  reply.header("varve-next-offset", String(end.nextOffset));
+  return reply.type(negotiated.mediaType).send(body);
+}

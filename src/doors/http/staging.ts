@@ -1,0 +1,187 @@
+// Turns the records of one request into batches, a lane for each partition. Nothing is sent before every record is good.
+
+import { LogError } from "../../base/error.ts";
+import { BatchBuilder } from "../../record/batch-builder.ts";
+import { partitionForKey } from "../../record/murmur2.ts";
+import type { ProducePartition, ProducePartitionResult, TopicListing } from "../../services.ts";
+import type { RecordDraft } from "./record-draft.ts";
+
+/** What a record costs in a batch besides its key, value and headers, at most. */
+const recordFrameBytes = 40;
+const buildersKept = 64;
+const spareBuilders: BatchBuilder[] = [];
+
+/** An empty builder, new or used before. */
+export function takeBuilder(): BatchBuilder {
+  return spareBuilders.pop() ?? new BatchBuilder();
+}
+
+/** Gives a builder back. */
+export function returnBuilder(builder: BatchBuilder): void {
+  builder.reset();
+  if (spareBuilders.length < buildersKept) spareBuilders.push(builder);
+}
+
+/** An upper bound of what a record adds to a batch, in bytes. */
+export function recordBytesBound(draft: RecordDraft): number {
+  let bytes = recordFrameBytes + (draft.key?.length ?? 0) + draft.valueEnd - draft.valueStart;
+  for (const { key, value } of draft.headers)
+    bytes += 3 * key.length + 3 * (value?.length ?? 0) + 10;
+  return bytes;
+}
+
+/** How one request's records find their partition and time. */
+export interface StagingOptions {
+  readonly topic: TopicListing;
+  /** For records that name no partition: `?partition=`, or null. */
+  readonly partition: number | null;
+  /** For records with neither partition nor key; one partition for the whole request. */
+  readonly stickyPartition: number;
+  /** For records without a timestamp, Unix ms. */
+  readonly nowMs: number;
+  /** A batch is closed before it grows past this. */
+  readonly batchBytesMax: number;
+}
+
+interface Lane {
+  readonly partition: number;
+  readonly builder: BatchBuilder;
+  readonly batches: Uint8Array[];
+  count: number;
+}
+
+/** The partition a record goes to. @throws UNKNOWN_TOPIC_OR_PARTITION when it names one that is not there. */
+export function partitionOf(draft: RecordDraft, options: StagingOptions, index: number): number {
+  const { topic } = options;
+  const asked = draft.partition >= 0 ? draft.partition : options.partition;
+  if (asked === null) {
+    if (draft.key === null) return options.stickyPartition;
+    return partitionForKey(draft.key, topic.partitionCount);
+  }
+  if (asked < topic.partitionCount) return asked;
+  const range = `topic '${topic.name}' has partitions 0 to ${topic.partitionCount - 1}`;
+  throw new LogError("UNKNOWN_TOPIC_OR_PARTITION", `${range}, not ${asked}`, {
+    facts: { topic: topic.name, partition: asked, index },
+  });
+}
+
+/** The records of one request on their way into batches. */
+export class Staging {
+  readonly #options: StagingOptions;
+  readonly #lanes = new Map<number, Lane>();
+  readonly #order: number[] = [];
+  #lane: Lane | null = null;
+  #bytes = 0;
+  #hasSticky = false;
+  #isOpen = true;
+
+  /** @param options Where the records go. */
+  constructor(options: StagingOptions) {
+    this.#options = options;
+  }
+
+  /** Records staged. */
+  get count(): number {
+    return this.#order.length;
+  }
+
+  /** An upper bound of the batches' size. */
+  get sizeBytes(): number {
+    return this.#bytes;
+  }
+
+  /**
+   * Makes sure that the request itself says which one partition it means.
+   * @throws INVALID_REQUEST
+   */
+  requireOnePartition(): void {
+    const isPlain = this.#options.topic.partitionCount === 1;
+    if (this.#lanes.size === 1 && (isPlain || !this.#hasSticky)) return;
+    const detail =
+      "if-offset-match needs one partition: give ?partition= or the same in every record";
+    throw new LogError("INVALID_REQUEST", detail);
+  }
+
+  /** Takes a copy of a record. @throws UNKNOWN_TOPIC_OR_PARTITION */
+  add(draft: RecordDraft): void {
+    const options = this.#options;
+    const partition = partitionOf(draft, options, this.#order.length);
+    if (draft.key === null && draft.partition < 0 && options.partition === null) {
+      this.#hasSticky = true;
+    }
+    if (this.#lane === null || this.#lane.partition !== partition) {
+      this.#lane = this.#laneOf(partition);
+    }
+    const lane = this.#lane;
+    const { builder } = lane;
+    const bound = recordBytesBound(draft);
+    if (builder.count > 0 && builder.sizeBytes + bound > options.batchBytesMax) {
+      lane.batches.push(builder.build());
+      builder.reset();
+    }
+    if (draft.timestampMs < 0) draft.timestampMs = options.nowMs;
+    builder.append(draft, draft.valueStart, draft.value === null ? -1 : draft.valueEnd);
+    lane.count++;
+    this.#bytes += bound;
+    this.#order.push(partition);
+  }
+
+  /** The batches, once; the staging takes no record after. */
+  finish(expectedEndOffset: number | null): ProducePartition[] {
+    const { name } = this.#options.topic;
+    const parts: ProducePartition[] = [];
+    for (const { partition, builder, batches } of this.#lanes.values()) {
+      batches.push(builder.build());
+      parts.push({ topic: name, partition, batches, expectedEndOffset });
+    }
+    this.discard();
+    return parts;
+  }
+
+  /** Gives the builders back; harmless after `finish`. */
+  discard(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    for (const { builder } of this.#lanes.values()) returnBuilder(builder);
+  }
+
+  /** Partition and offset of each record in request order, from the answers to `finish`. */
+  placesOf(
+    results: readonly ProducePartitionResult[],
+  ): { readonly partition: number; readonly offset: number }[] {
+    const next = new Map<number, number>();
+    for (const { partition, baseOffset } of results) next.set(partition, baseOffset);
+    return this.#order.map((partition) => {
+      const offset = next.get(partition) ?? 0;
+      next.set(partition, offset + 1);
+      return { partition, offset };
+    });
+  }
+
+  /** How many records each partition has. */
+  countOf(partition: number): number {
+    return this.#lanes.get(partition)?.count ?? 0;
+  }
+
+  #laneOf(partition: number): Lane {
+    const known = this.#lanes.get(partition);
+    if (known !== undefined) return known;
+    const lane: Lane = { partition, builder: takeBuilder(), batches: [], count: 0 };
+    this.#lanes.set(partition, lane);
+    return lane;
+  }
+}
+
+/** What holds for all of a request's records. */
+export function weakestDurability(results: readonly ProducePartitionResult[]): "fsync" | "written" {
+  return results.some(({ durability }) => durability === "written") ? "written" : "fsync";
+}
+
+/** The error of one partition's answer; null when it was appended. */
+export function produceError(result: ProducePartitionResult): LogError | null {
+  if (result.error === null) return null;
+  const { topic, partition, logEndOffset } = result;
+  const detail = result.detail ?? `partition ${partition} of '${topic}' refused the records`;
+  const end = logEndOffset >= 0 ? { logEndOffset } : {};
+  return new LogError(result.error, detail, { facts: { topic, partition, ...end } });
+}
