@@ -1,0 +1,177 @@
+// Checks a whole data directory: its own files, then every partition in it.
+
+import { readdir, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { readPartitionMetadata } from "../broker/partition-metadata.ts";
+import { type Checkpoint, decodeCheckpoint } from "../storage/checkpoint-file.ts";
+import { type Disk, readWhole } from "../storage/disk.ts";
+import { clusterIdIn, decodeFormat } from "../storage/format-file.ts";
+import { NodeDisk } from "../storage/node-disk.ts";
+import { isRetiredName, parsePartitionName } from "../storage/partition-name.ts";
+import { checkPartition, type PartitionReport } from "./partition-check.ts";
+import type { Problem } from "./segment-check.ts";
+
+/** How thoroughly to look. */
+export interface CheckOptions {
+  /** True to decode every record too. */
+  readonly isDeep: boolean;
+  /** True where compaction may have left holes between offsets. */
+  readonly mayHaveHoles: boolean;
+  /** Told of each partition as soon as it has been read. */
+  readonly onPartition: (report: PartitionReport) => Promise<void>;
+}
+
+/** What was found outside of the partitions. */
+export interface DirectoryReport {
+  readonly problems: readonly Problem[];
+  readonly notes: readonly Problem[];
+}
+
+/** The files of a data directory that say something of its partitions. */
+interface DirectoryState {
+  readonly checkpoint: Checkpoint | null;
+  readonly isClean: boolean;
+}
+
+// Reading needs no maps, and must not depend on native code.
+const disk: Disk = new NodeDisk({ readMode: "pread", native: null });
+
+/** True when the path is a data directory, by what it holds. */
+export async function isDataDirectory(path: string): Promise<boolean> {
+  const names = await readdir(path);
+  return names.includes("format.json") || names.some((name) => parsePartitionName(name) !== null);
+}
+
+/** Checks all of a data directory. Throws what the file system throws. */
+export async function checkDataDirectory(
+  path: string,
+  options: CheckOptions,
+): Promise<DirectoryReport> {
+  const problems: Problem[] = [];
+  const notes: Problem[] = [];
+  const own = new OwnFiles(path, problems, notes);
+  await own.checkIdentity();
+  const state = await own.state();
+  const names = (await readdir(path)).sort(byTopicThenPartition);
+  for (const name of names) {
+    if (parsePartitionName(name) !== null) {
+      await own.checkMetadata(name);
+      await options.onPartition(await partitionIn(join(path, name), state, options));
+    } else if (isRetiredName(name)) {
+      notes.push({
+        file: join(path, name),
+        position: null,
+        detail: "is deleted and to be removed",
+      });
+    } else if (name.endsWith("-stray")) {
+      notes.push({ file: join(path, name), position: null, detail: "belongs to no topic" });
+    }
+  }
+  for (const name of state.checkpoint?.entries.keys() ?? []) {
+    if (names.includes(name)) continue;
+    const detail = "is in the checkpoint but not here";
+    problems.push({ file: join(path, name), position: null, detail });
+  }
+  return { problems, notes };
+}
+
+/**
+ * Checks one partition directory, or one segment file of it, with what the data directory around it knows.
+ *
+ * @param path A partition directory or a `.log` file.
+ */
+export async function checkOne(path: string, options: CheckOptions): Promise<void> {
+  const full = resolve(path);
+  const isDirectory = (await stat(full)).isDirectory();
+  const directory = isDirectory ? full : dirname(full);
+  const state = await new OwnFiles(dirname(directory), [], []).state();
+  const onlyBase = isDirectory ? null : Number(basename(full, ".log"));
+  await options.onPartition(await partitionIn(directory, state, { ...options, onlyBase }));
+}
+
+function partitionIn(
+  directory: string,
+  state: DirectoryState,
+  options: CheckOptions & { readonly onlyBase?: number | null },
+): Promise<PartitionReport> {
+  return checkPartition({
+    directory,
+    checkpoint: state.checkpoint?.entries.get(basename(directory)) ?? null,
+    isClean: state.isClean,
+    isDeep: options.isDeep,
+    mayHaveHoles: options.mayHaveHoles,
+    onlyBase: options.onlyBase ?? null,
+  });
+}
+
+class OwnFiles {
+  readonly #path: string;
+  readonly #problems: Problem[];
+  readonly #notes: Problem[];
+
+  constructor(path: string, problems: Problem[], notes: Problem[]) {
+    this.#path = path;
+    this.#problems = problems;
+    this.#notes = notes;
+  }
+
+  async checkIdentity(): Promise<void> {
+    const bytes = await readWhole(disk, join(this.#path, "format.json"));
+    const reading = bytes === null ? null : decodeFormat(bytes);
+    if (reading === null) this.#problem("format.json", "is missing");
+    else if (reading.kind === "damaged") this.#problem("format.json", "cannot be understood");
+    else if (reading.kind === "newer") {
+      this.#problem("format.json", `is of version ${reading.version}, made by a newer Varve`);
+    }
+    const properties = await readWhole(disk, join(this.#path, "meta.properties"));
+    if (properties === null) this.#note("meta.properties", "is missing; a server makes it again");
+    else if (reading?.kind === "known") {
+      const clusterId = clusterIdIn(properties);
+      if (clusterId !== reading.format.clusterId) {
+        this.#problem("meta.properties", `names cluster ${clusterId}, format.json another`);
+      }
+    }
+  }
+
+  async state(): Promise<DirectoryState> {
+    const bytes = await readWhole(disk, join(this.#path, "checkpoint"));
+    const checkpoint = bytes === null ? null : decodeCheckpoint(bytes);
+    if (bytes !== null && checkpoint === null) {
+      this.#problem("checkpoint", "does not match its checksum; a server scans instead");
+    }
+    const isClean = await disk.exists(join(this.#path, "clean"));
+    if (!isClean) {
+      this.#note(null, "no orderly stop: a server is running or was killed; ends may still move");
+    }
+    return { checkpoint, isClean };
+  }
+
+  async checkMetadata(name: string): Promise<void> {
+    const directory = join(this.#path, name);
+    const file = join(name, "partition.metadata");
+    if (!(await disk.exists(join(directory, "partition.metadata")))) {
+      this.#note(file, "is missing");
+    } else if ((await readPartitionMetadata(disk, directory)) === null) {
+      this.#problem(file, "cannot be understood");
+    }
+  }
+
+  #problem(name: string | null, detail: string): void {
+    this.#problems.push({ file: this.#pathOf(name), position: null, detail });
+  }
+
+  #note(name: string | null, detail: string): void {
+    this.#notes.push({ file: this.#pathOf(name), position: null, detail });
+  }
+
+  #pathOf(name: string | null): string {
+    return name === null ? this.#path : join(this.#path, name);
+  }
+}
+
+function byTopicThenPartition(a: string, b: string): number {
+  const first = parsePartitionName(a);
+  const second = parsePartitionName(b);
+  if (first === null || second === null || first.topic !== second.topic) return a < b ? -1 : 1;
+  return first.partition - second.partition;
+}
