@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import * as fs from "node:fs";
 import * as os from "node:os";
@@ -53,6 +53,11 @@ async function lockInChild(file: string, expected: "held" | "refused"): Promise<
   return startChild(script, { argument: file, expected });
 }
 
+const children: ChildProcess[] = [];
+afterAll(() => {
+  for (const child of children) child.kill("SIGKILL");
+});
+
 interface Child {
   readonly pid: number;
   kill(): Promise<void>;
@@ -65,6 +70,7 @@ async function startChild(
   const child = spawn(process.execPath, ["-e", script, argument], {
     stdio: ["ignore", "pipe", "inherit"],
   });
+  children.push(child);
   const exited = once(child, "exit");
   const [said] = (await once(child.stdout, "data")) as [Buffer];
   const kill = async (): Promise<void> => {
