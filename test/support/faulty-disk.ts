@@ -92,6 +92,11 @@ export class FaultyDisk implements Disk {
   /** Power cut. This disk is dead from now on; the one returned has what was left. Same dice, same loss. */
   crash(random: Random, mode?: CrashMode): FaultyDisk {
     this.#plans.die();
+    return this.afterCrash(random, mode);
+  }
+
+  /** What a power cut at this moment would leave; this disk lives on, and the two share nothing. */
+  afterCrash(random: Random, mode?: CrashMode): FaultyDisk {
     const chosen = mode ?? crashModes[random.below(crashModes.length)] ?? "none";
     const plan = { mode: chosen, random, cutSequence: random.below(this.#sequence + 2) };
     const from = { tree: this.#tree.afterCrash(plan), sequence: 0 };
