@@ -19,6 +19,8 @@ const require = createRequire(import.meta.url);
 const xerialMagic = [0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00] as const;
 const xerialHeaderBytes = 16;
 const xerialChunkBytes = 32 * 1024;
+// Enough for 128 MiB in chunks of the usual size; a million tiny chunks would hold up everybody for a second.
+const xerialChunksMax = 4096;
 // No element of the format yields more than 64 bytes from 3.
 const expansionMax = 22;
 
@@ -77,6 +79,9 @@ function blocksOf(bytes: Uint8Array): readonly Uint8Array[] {
     const length = at + 4 <= bytes.length ? view.getInt32(at) : -1;
     if (length < 0 || at + 4 + length > bytes.length) {
       throw new LogError("INVALID_RECORD", `snappy chunk at ${at} passes the end of the records`);
+    }
+    if (blocks.length === xerialChunksMax) {
+      throw new LogError("INVALID_RECORD", `more than ${xerialChunksMax} snappy chunks`);
     }
     blocks.push(bytes.subarray(at + 4, at + 4 + length));
     at += 4 + length;

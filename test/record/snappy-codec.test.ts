@@ -33,6 +33,7 @@ test.each([
   ["no bytes", ""],
   ["the same inside a chunk", `${magic}0000000580c6d71c00`],
   ["a chunk past the end", `${magic}00000008${hello}`],
+  ["more chunks than a producer writes", magic + `00000007${hello}`.repeat(4_097)],
   ["a negative chunk", `${magic}ffffffff${hello}`],
   ["half a chunk length", `${magic}0000`],
   ["a block that is shorter than declared", "061068656c6c6f"],

@@ -64,6 +64,7 @@ test.each([
   ["a checksum that is missing", `${magic}2405${last}`],
   ["a wrong checksum", `${magic}2405${last}00000000`],
   ["a declared size that is not met", `${magic}2004${last}`],
+  ["more frames than a producer writes", sized.repeat(65)],
   ["bytes after the frame", `${sized}00`],
 ])("zstd: %s: is INVALID_RECORD", (_what, hex) => {
   expect(() => expand(hex)).toThrow(expect.objectContaining({ code: "INVALID_RECORD" }));
