@@ -18,8 +18,8 @@ const count = (defaultCount: number, maximum: number, description: string) =>
 const flag = (isOn: boolean, description: string) => Type.Boolean({ default: isOn, description });
 const text = (value: string, description: string) =>
   Type.String({ default: value, minLength: 1, description });
-const oneOf = <const Names extends readonly string[]>(names: Names, description: string) =>
-  Type.Enum(names, { default: names[0] ?? "", description });
+const oneOf = <const Names extends string[]>(names: readonly [...Names], description: string) =>
+  Type.Enum<Names>(names, { default: names[0], description });
 
 const properties = {
   host: text("127.0.0.1", "address to listen on; 0.0.0.0 for every interface"),
@@ -71,6 +71,8 @@ export interface ConfigFlag {
   readonly description: string;
   /** The default as text. */
   readonly defaultText: string;
+  /** True when the option may be given several times. */
+  readonly isRepeatable: boolean;
 }
 
 /** Where settings come from; each part may be empty. */
@@ -98,18 +100,16 @@ function variableOf(key: string): string {
 export function configFlags(): readonly ConfigFlag[] {
   return keys.map((key) => {
     const schema: TSchema & { description?: string; default?: unknown } = properties[key];
+    const isMap = typeof schema.default === "object";
     const isSwitch = typeof schema.default === "boolean";
-    const value = isSwitch
-      ? "<true|false>"
-      : typeof schema.default === "object"
-        ? "<key=value>"
-        : "<value>";
+    const value = isSwitch ? "<true|false>" : isMap ? "<key=value>" : "<value>";
     return {
       key,
       option: `--${kebab(key)} ${value}`,
       variable: variableOf(key),
       description: schema.description ?? "",
-      defaultText: typeof schema.default === "object" ? "none" : String(schema.default),
+      defaultText: isMap ? "none" : String(schema.default),
+      isRepeatable: isMap,
     };
   });
 }

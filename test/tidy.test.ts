@@ -27,6 +27,7 @@ const floors: Readonly<Record<string, number>> = {
   "src/config.ts": 6,
   "src/doors": 7,
   "src/doors/http": 8,
+  "src/engine-metrics.ts": 7,
   "src/server.ts": 9,
   "src/cli": 10,
 };
@@ -58,7 +59,7 @@ const fencedPackages: readonly { name: RegExp; places: readonly string[] }[] = [
 ];
 
 // Files that are started rather than imported.
-const entries = ["src/cli/main.ts", "src/server.ts", "src/client/client.ts"];
+const entries = ["src/cli/main.ts", "src/engine.ts", "src/client/client.ts"];
 
 const source = sourceFiles("src");
 const everything = [...source, ...sourceFiles("test"), ...sourceFiles("bench")];

@@ -1,0 +1,144 @@
+// The engine's numbers in Prometheus form: histograms fed by the engine's observer, gauges pulled when somebody asks.
+
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { Engine, EngineObserver } from "./engine.ts";
+import type { RecoveryFacts } from "./log/log-options.ts";
+
+const diskBucketsSeconds = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10,
+];
+const groupBuckets = [256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216];
+
+/** Lag is shown for at most this many partitions of groups, so that a scrape stays small. */
+const lagSeriesMax = 2000;
+
+/** Hears the engine and registers its metrics. Construct it, open the engine with it, then `watch` the engine. */
+export class EngineMetrics implements EngineObserver {
+  readonly #registry: Registry;
+  readonly #appendSeconds: Histogram;
+  readonly #syncSeconds: Histogram;
+  readonly #groupBytes: Histogram;
+  readonly #appendedBytes: Counter;
+  readonly #appendedRecords: Counter;
+  readonly #fetchedBytes: Counter;
+  readonly #recoveries: Counter;
+  readonly #cutBytes: Counter;
+
+  /** @param registry Where the metrics are shown. */
+  constructor(registry: Registry) {
+    this.#registry = registry;
+    const registers = [registry];
+    const histogram = (name: string, help: string, buckets: number[]): Histogram =>
+      new Histogram({ name, help, buckets, registers });
+    const counter = (name: string, help: string): Counter => new Counter({ name, help, registers });
+    this.#appendSeconds = histogram(
+      "varve_append_duration_seconds",
+      "From a produce to its answer by the engine.",
+      diskBucketsSeconds,
+    );
+    this.#syncSeconds = histogram(
+      "varve_sync_duration_seconds",
+      "Time of one sync of a segment file.",
+      diskBucketsSeconds,
+    );
+    this.#groupBytes = histogram(
+      "varve_sync_bytes",
+      "Bytes made durable by one sync.",
+      groupBuckets,
+    );
+    this.#appendedBytes = counter("varve_appended_bytes_total", "Bytes of batches appended.");
+    this.#appendedRecords = counter("varve_appended_records_total", "Records appended.");
+    this.#fetchedBytes = counter("varve_fetched_bytes_total", "Bytes of batches fetched.");
+    this.#recoveries = counter("varve_log_recoveries_total", "Logs recovered at start.");
+    this.#cutBytes = counter("varve_log_cut_bytes_total", "Bytes of torn tails set aside and cut.");
+  }
+
+  /** A group of batches is in the page cache. */
+  appended(bytes: number, records: number): void {
+    this.#appendedBytes.inc(bytes);
+    this.#appendedRecords.inc(records);
+  }
+
+  /** A sync has succeeded. */
+  synced(durationMs: number, bytes: number): void {
+    this.#syncSeconds.observe(durationMs / 1000);
+    this.#groupBytes.observe(bytes);
+  }
+
+  /** A log has been recovered. */
+  recovered(facts: RecoveryFacts): void {
+    this.#recoveries.inc();
+    this.#cutBytes.inc(facts.cutBytes);
+  }
+
+  /** A produce has been answered. */
+  produced(durationMs: number): void {
+    this.#appendSeconds.observe(durationMs / 1000);
+  }
+
+  /** A fetch has been answered. */
+  fetched(bytes: number): void {
+    this.#fetchedBytes.inc(bytes);
+  }
+
+  /** Adds the gauges that are read from an open engine at each scrape. */
+  watch(engine: Engine): void {
+    const gauge = (name: string, help: string, read: () => number): Gauge =>
+      new Gauge({
+        name,
+        help,
+        registers: [this.#registry],
+        collect() {
+          this.set(read());
+        },
+      });
+    gauge("varve_topics", "Topics, internal ones included.", () => engine.gauges().topics);
+    gauge("varve_partitions", "Open partitions.", () => engine.gauges().partitions);
+    gauge("varve_in_flight_bytes", "Appends on their way.", () => engine.gauges().inFlightBytes);
+    gauge("varve_lent_bytes", "Reply bytes lent out.", () => engine.gauges().lentBytes);
+    gauge("varve_parked_fetches", "Fetches that wait.", () => engine.gauges().parkedFetches);
+    gauge("varve_open_files", "Segment files kept open.", () => engine.gauges().openFiles);
+    gauge("varve_disk_free_bytes", "Free bytes at the last look.", () => engine.gauges().freeBytes);
+    this.#watchLag(engine);
+  }
+
+  #watchLag(engine: Engine): void {
+    new Gauge({
+      name: "varve_group_lag_records",
+      help: "Records between a group's committed offset and the log end.",
+      labelNames: ["group", "topic", "partition"],
+      registers: [this.#registry],
+      async collect() {
+        this.reset();
+        for (const lag of await groupLags(engine)) {
+          const { group, topic, partition } = lag;
+          this.set({ group, topic, partition: String(partition) }, lag.records);
+        }
+      },
+    });
+  }
+}
+
+interface GroupLag {
+  readonly group: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly records: number;
+}
+
+async function groupLags(engine: Engine): Promise<readonly GroupLag[]> {
+  const { groups, data } = engine.services;
+  const lags: GroupLag[] = [];
+  for (const { group } of await groups.list()) {
+    const committed = await groups.committedOffsets(group, null);
+    const ends = await data.listOffsets(committed.map((each) => ({ ...each, timestampMs: -1 })));
+    for (const [index, each] of committed.entries()) {
+      const end = ends[index];
+      if (end === undefined || end.error !== null) continue;
+      const records = Math.max(0, end.offset - each.offset);
+      lags.push({ group, topic: each.topic, partition: each.partition, records });
+      if (lags.length >= lagSeriesMax) return lags;
+    }
+  }
+  return lags;
+}
