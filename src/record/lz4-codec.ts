@@ -2,7 +2,8 @@
 //
 //   magic 184D2204 | FLG | BD | [content size 8] | header checksum 1 | blocks | 0 (int32) | [content checksum 4]
 //   block: int32 size, its top bit set when the data is stored as it is | data | [checksum 4]
-//   FLG: version 01 in bits 7-6, 5 independent blocks, 4 block checksums, 3 content size, 2 content checksum, 0 dictionary
+//   FLG: version 01 in bits 7-6, 5 independent blocks, 4 block checksums, 3 content size, 2 content checksum,
+//        0 dictionary
 //   BD:  largest block in bits 6-4: 4 is 64 KiB, 5 256 KiB, 6 1 MiB, 7 4 MiB
 //
 // The frame is walked before it is expanded, because the decoder itself has no bound on what it returns.

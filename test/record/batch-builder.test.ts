@@ -75,7 +75,7 @@ describe("batch builder", () => {
     ]);
   });
 
-  test("a value that is a range of a larger buffer: only the range is stored, at every length", () => {
+  test("a range of a larger buffer: only the range is stored, at every length", () => {
     const source = Uint8Array.from({ length: 1_000 }, (_, index) => index % 251);
     const builder = new BatchBuilder();
     for (let length = 0; length < 400; length++) {

@@ -116,7 +116,8 @@ describe("batch header: writing", () => {
     const batch = clientBatch.slice();
     setBaseOffset(viewOf(batch), 0, 42);
     setLeaderEpoch(viewOf(batch), 0, 3);
-    const expected = `000000000000002a0000003e00000003${Buffer.from(clientBatch).toString("hex", 16)}`;
+    const rest = Buffer.from(clientBatch).toString("hex", 16);
+    const expected = `000000000000002a0000003e00000003${rest}`;
     expect(Buffer.from(batch).toString("hex")).toBe(expected);
     expect(crcHolds(batch)).toBe(true);
   });
