@@ -1,0 +1,40 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Registry } from "prom-client";
+import { expect, test } from "vitest";
+import { openEngine } from "../src/engine.ts";
+import { EngineMetrics } from "../src/engine-metrics.ts";
+import { batchOf } from "./support/batches.ts";
+
+test("engine metrics: after a produce and a commit: show records, syncs and the group's lag", async () => {
+  const path = mkdtempSync(join(tmpdir(), "varve-metrics-"));
+  const registry = new Registry();
+  const metrics = new EngineMetrics(registry);
+  const engine = await openEngine({ path, observer: metrics });
+  metrics.watch(engine);
+  const { data, groups, topics } = engine.services;
+  await topics.ensure("seen");
+  const records = [1, 2, 3].map((number) => ({ key: null, value: `v${number}` }));
+  const part = {
+    topic: "seen",
+    partition: 0,
+    batches: [batchOf(records)],
+    expectedEndOffset: null,
+  };
+  await data.produce({ acks: -1, partitions: [part] });
+  await groups.commitOffsets({
+    group: "readers",
+    memberId: "",
+    memberEpoch: -1,
+    offsets: [{ topic: "seen", partition: 0, offset: 1, metadata: "" }],
+  });
+  const text = await registry.metrics();
+  expect(text).toContain('varve_group_lag_records{group="readers",topic="seen",partition="0"} 2');
+  expect(Number(/varve_sync_duration_seconds_count (\d+)/.exec(text)?.[1])).toBeGreaterThan(0);
+  expect(Number(/varve_appended_records_total (\d+)/.exec(text)?.[1])).toBeGreaterThanOrEqual(3);
+  expect(Number(/varve_append_duration_seconds_count (\d+)/.exec(text)?.[1])).toBeGreaterThan(0);
+  expect(Number(/varve_partitions (\d+)/.exec(text)?.[1])).toBeGreaterThan(0);
+  await engine.close();
+  rmSync(path, { recursive: true, force: true });
+});
