@@ -1,0 +1,120 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { LogError } from "../../src/base/error.ts";
+import { assignmentOf } from "../../src/group/assignment.ts";
+import {
+  decodeGroupEvent,
+  encodeGroupEvent,
+  type GroupEvent,
+} from "../../src/group/group-events.ts";
+
+const text = fc.string({ unit: "grapheme", maxLength: 12 });
+const integer = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
+const assignment = fc
+  .array(fc.record({ topic: text, partitions: fc.array(fc.nat(99)) }), { maxLength: 4 })
+  .map(assignmentOf);
+
+const anyEvent: fc.Arbitrary<GroupEvent> = fc.oneof(
+  fc.record({
+    kind: fc.constant("group" as const),
+    group: text,
+    header: fc.option(
+      fc.record({
+        epoch: integer,
+        assignmentEpoch: integer,
+        topicsDigest: text,
+        emptySinceMs: fc.option(integer, { nil: null }),
+      }),
+      { nil: null },
+    ),
+  }),
+  fc
+    .record({
+      kind: fc.constant("member" as const),
+      group: text,
+      member: fc.record({
+        memberId: text,
+        memberEpoch: integer,
+        previousEpoch: integer,
+        clientId: text,
+        clientHost: text,
+        subscribedTopics: fc.array(text),
+        assignor: fc.constantFrom("range" as const, "uniform" as const, null),
+        sessionTimeoutMs: integer,
+        rebalanceTimeoutMs: integer,
+        assigned: assignment,
+        revoking: assignment,
+      }),
+    })
+    .map((event) => ({ ...event, memberId: event.member.memberId })),
+  fc.record({
+    kind: fc.constant("target" as const),
+    group: text,
+    memberId: text,
+    target: assignment,
+  }),
+  fc.record({
+    kind: fc.constant("offset" as const),
+    group: text,
+    topic: text,
+    partition: integer,
+    committed: fc.option(
+      fc.record({ offset: integer, metadata: text, committedAtMs: integer, topicId: text }),
+      { nil: null },
+    ),
+  }),
+  fc.record({ kind: fc.constant("topic" as const), topic: text, topicId: text }),
+);
+
+function stored(key: unknown, value: unknown): ReturnType<typeof decodeGroupEvent> {
+  const bytes = value === null ? null : Buffer.from(JSON.stringify(value));
+  return decodeGroupEvent(Buffer.from(JSON.stringify(key)), bytes);
+}
+
+describe("group events", () => {
+  test("any event: comes back as it was", () => {
+    fc.assert(
+      fc.property(anyEvent, (event) => {
+        const { key, value } = encodeGroupEvent(event);
+        expect(decodeGroupEvent(key, value)).toEqual(event);
+      }),
+    );
+  });
+
+  test("on disk: JSON text that can be read in a dump, and stays as it is", () => {
+    const committed = { offset: 17, metadata: "é", committedAtMs: 1, topicId: "x" };
+    const event: GroupEvent = { kind: "offset", group: "g", topic: "t", partition: 3, committed };
+    const { key, value } = encodeGroupEvent(event);
+    expect(Buffer.from(key).toString()).toBe(
+      '{"kind":"offset","group":"g","topic":"t","partition":3}',
+    );
+    expect(Buffer.from(value ?? []).toString()).toBe(
+      '{"version":1,"offset":17,"metadata":"é","committedAtMs":1,"topicId":"x"}',
+    );
+  });
+
+  test("of a newer program: a kind or version not known is skipped", () => {
+    expect(stored({ kind: "lease", group: "g" }, { version: 1 })).toBe(null);
+    expect(stored({ kind: "group", group: "g" }, { version: 2, shape: "other" })).toBe(null);
+  });
+
+  test("damaged: refused by name", () => {
+    const bad: [unknown, unknown][] = [
+      [{ kind: "group" }, { version: 1 }],
+      [
+        { kind: "group", group: "g" },
+        { version: 1, epoch: "1" },
+      ],
+      [{ kind: "offset", group: "g", topic: "t", partition: 0.5 }, null],
+      [
+        { kind: "target", group: "g", member: "m" },
+        { version: 1, partitions: [{ topic: 1 }] },
+      ],
+      [[], null],
+      ["text", null],
+      [{ kind: "group", group: "g" }, { epoch: 1 }],
+    ];
+    for (const [key, value] of bad) expect(() => stored(key, value)).toThrow(LogError);
+    expect(() => decodeGroupEvent(Buffer.from([0xff, 0x7b]), null)).toThrow(LogError);
+  });
+});
