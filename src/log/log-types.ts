@@ -73,6 +73,12 @@ export interface LogReadResult {
   release(): void;
 }
 
+/** A record found by its time. */
+export interface TimedOffset {
+  readonly offset: number;
+  readonly timestampMs: number;
+}
+
 /** The facts that let a log be opened without a scan; one entry of the data directory's checkpoint. */
 export interface LogCheckpoint {
   /** Everything below was synced when this was taken. */

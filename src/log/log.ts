@@ -1,5 +1,15 @@
 // One partition's log: append, read, trim, retention, close. Offsets never change, never repeat, never skip.
+//
+// This is the door of the folder; the work is done by the writer (group commit), the reader and retention, which share
+// one state and never run for long without giving way to the event loop.
 
+import { LogError } from "../base/error.ts";
+import { ActiveSegment } from "./active-segment.ts";
+import type { LogOptions } from "./log-options.ts";
+import { LogReader } from "./log-reader.ts";
+import { type RecoveredLog, recoverLog } from "./log-recovery.ts";
+import { LogRetention } from "./log-retention.ts";
+import { LogState } from "./log-state.ts";
 import type {
   LogCheckpoint,
   LogConfig,
@@ -8,8 +18,10 @@ import type {
   LogReadRequest,
   LogReadResult,
   PendingAppend,
+  TimedOffset,
 } from "./log-types.ts";
-import type { LogOptions } from "./log-options.ts";
+import { LogWriter } from "./log-writer.ts";
+import { SegmentList } from "./segment.ts";
 
 /** How an append is to be treated. */
 export interface AppendOptions {
@@ -20,127 +32,193 @@ export interface AppendOptions {
   readonly needsSync: boolean;
 }
 
-/** A record found by its time. */
-export interface TimedOffset {
-  readonly offset: number;
-  readonly timestampMs: number;
-}
-
 /** One partition's log. */
 export class Log {
-  readonly #options: LogOptions;
+  readonly #state: LogState;
+  readonly #writer: LogWriter;
+  readonly #reader: LogReader;
+  readonly #retention: LogRetention;
+  // The checkpoint of a log that was found damaged: what was promised to be durable stays promised, or the next opening
+  // would take the damage for a torn tail.
+  readonly #promised: LogCheckpoint | null;
+  #closing: Promise<void> | null = null;
 
-  private constructor(options: LogOptions) {
-    this.#options = options;
+  private constructor(options: LogOptions, recovered: RecoveredLog) {
+    const segments = new SegmentList(recovered.segments);
+    const { disk, files, logger, limits } = options;
+    const parts = { disk, files, logger, batchBytesMax: limits.unsyncedBytesMax };
+    const active = new ActiveSegment(segments.last, recovered.end, parts);
+    const { logStartOffset, health } = recovered;
+    const { baseOffset } = segments.first;
+    this.#promised =
+      health.state === "ok" ? null : (options.checkpoint ?? nothingPromised(baseOffset));
+    this.#state = new LogState({ options, segments, active, logStartOffset, health });
+    this.#writer = new LogWriter(this.#state);
+    this.#reader = new LogReader(this.#state);
+    this.#retention = new LogRetention({
+      state: this.#state,
+      writer: this.#writer,
+      reader: this.#reader,
+    });
   }
 
   /**
    * Opens a log, recovering it first when it was not closed cleanly. A damaged log opens too: see `health()`.
-   * @throws KAFKA_STORAGE_ERROR when the directory cannot be read, or has no segment and may not be created.
+   * @throws KAFKA_STORAGE_ERROR when the directory cannot be read, or has no segment and may not be created;
+   *         DISK_FULL when recovery has no room to keep what it must cut.
    */
-  static open(options: LogOptions): Promise<Log> {
-    return Promise.resolve(new Log(options));
+  static async open(options: LogOptions): Promise<Log> {
+    return new Log(options, await recoverLog(options));
   }
 
   /**
    * Gives batches the next offsets and queues them. Synchronous: what was checked before in this turn still holds.
    *
    * @param batches One or more whole, valid v2 batches. The log owns the bytes from here on; base offset and leader
-   *                epoch are overwritten in place. They are written together or not at all.
-   * @returns       Promises that may be ignored: they never cause an unhandled rejection.
+   *                epoch are overwritten in place. They are written together or not at all, into one segment.
+   * @returns       Promises that may be ignored: they never cause an unhandled rejection. When there is no room they
+   *                reject with DISK_FULL and the offsets are given to later appends.
    * @throws        KAFKA_STORAGE_ERROR (failed, corrupt, closed), SERVER_OVERLOADED (queue full),
    *                MESSAGE_TOO_LARGE (larger than the unsynced window). Nothing was queued then.
    */
   append(batches: readonly Uint8Array[], options?: AppendOptions): PendingAppend {
-    throw new Error(`not yet ${batches.length} ${options?.needsSync}`);
+    return this.#writer.append(batches, options?.needsSync ?? true);
   }
 
   /** The positions at this instant. */
   positions(): LogPositions {
-    throw new Error("not yet");
-  }
-
-  /** Calls `listener` synchronously after highWatermark or logStartOffset moved, and when the log fails or closes. */
-  onAdvance(listener: () => void): void {
-    void listener;
+    return this.#state.positions();
   }
 
   /**
-   * Whole batches from the one that holds `offset` (or, where that was compacted away, the next one) on.
+   * Calls `listener` synchronously after highWatermark or logStartOffset moved, and when the log fails or closes. It must
+   * not throw.
+   * @returns The function that stops it.
+   */
+  onAdvance(listener: () => void): () => void {
+    return this.#state.listen(listener);
+  }
+
+  /**
+   * Whole batches from the one that holds `offset` (or, where that was compacted away, the next one) on, all of one
+   * segment. Their checksums are good.
    * @throws OFFSET_OUT_OF_RANGE above the end, OFFSET_BELOW_LOG_START, CORRUPT_MESSAGE, KAFKA_STORAGE_ERROR.
    */
   read(request: LogReadRequest): Promise<LogReadResult> {
-    throw new Error(`not yet ${request.offset}`);
-  }
-
-  /** The first readable record whose timestamp is at or after `timestampMs`; null when there is none. */
-  offsetForTime(timestampMs: number): Promise<TimedOffset | null> {
-    throw new Error(`not yet ${timestampMs}`);
-  }
-
-  /** The first readable record that has the largest timestamp; null when there is no record. */
-  maxTimestamp(): Promise<TimedOffset | null> {
-    throw new Error("not yet");
+    return this.#reader.read(request);
   }
 
   /**
-   * Moves the log start forward and removes segments wholly below it.
-   * @throws OFFSET_OUT_OF_RANGE above the high watermark. An offset below the log start changes nothing.
+   * The first readable record whose timestamp is at or after `timestampMs`; null when there is none.
+   * @throws CORRUPT_MESSAGE, KAFKA_STORAGE_ERROR
+   */
+  offsetForTime(timestampMs: number): Promise<TimedOffset | null> {
+    return this.#reader.offsetForTime(timestampMs);
+  }
+
+  /**
+   * The first readable record that has the largest timestamp; null when there is no record.
+   * @throws CORRUPT_MESSAGE, KAFKA_STORAGE_ERROR
+   */
+  maxTimestamp(): Promise<TimedOffset | null> {
+    return this.#reader.maxTimestamp();
+  }
+
+  /**
+   * Moves the log start forward, durably, and removes segments wholly below it. An offset below the log start changes
+   * nothing.
+   * @throws OFFSET_OUT_OF_RANGE above the high watermark; KAFKA_STORAGE_ERROR.
    */
   trim(offset: number): Promise<void> {
-    throw new Error(`not yet ${offset}`);
+    return this.#retention.trim(offset);
   }
 
-  /** Rolls the active segment when its first record is older than `segmentMs`. */
-  rollIfDue(): Promise<void> {
-    throw new Error("not yet");
+  /** Rolls the active segment when its first record is older than `segmentMs`. @throws DISK_FULL, KAFKA_STORAGE_ERROR */
+  async rollIfDue(): Promise<void> {
+    if (this.#state.isClosed || this.#state.health.state !== "ok") return;
+    await this.#writer.rollIfTooOld(this.#state.options.clock.nowMs());
   }
 
-  /** Removes what retention says; resolves to the number of segments removed. */
+  /** Removes what retention says; resolves to the number of segments removed. @throws DISK_FULL, KAFKA_STORAGE_ERROR */
   applyRetention(): Promise<number> {
-    throw new Error("not yet");
+    return this.#retention.apply();
   }
 
   /** New settings, in force from the next append on. */
   configure(config: LogConfig): void {
-    void config;
+    this.#state.config = config;
+    this.#state.advance();
   }
 
-  /** Resolves when everything appended so far is durable. */
+  /** Resolves when everything appended so far is durable. @throws DISK_FULL, KAFKA_STORAGE_ERROR when it will not be. */
   flush(): Promise<void> {
-    throw new Error("not yet");
+    return this.#writer.flush();
   }
 
-  /** The facts for the data directory's checkpoint, at this instant. */
+  /** The facts for the data directory's checkpoint, at this instant. It may lag behind the disk, never lead. */
   checkpoint(): LogCheckpoint {
-    throw new Error("not yet");
+    if (this.#promised !== null) return this.#promised;
+    const { active, logStartOffset } = this.#state;
+    const { offset, position } = active.durable;
+    const segmentBase = active.segment.baseOffset;
+    return { recoveryPoint: offset, logStartOffset, segmentBase, position };
   }
 
-  /** Bytes of all segments. */
+  /** Bytes of all segments. @throws KAFKA_STORAGE_ERROR */
   sizeBytes(): Promise<number> {
-    throw new Error("not yet");
+    return this.#retention.totalBytes();
   }
 
   /** Number of segments, the active one included. */
   segmentCount(): number {
-    throw new Error("not yet");
+    return this.#state.segments.count;
   }
 
   /** Bytes waiting for the disk. */
   queuedBytes(): number {
-    throw new Error("not yet");
+    return this.#writer.queuedBytes;
   }
 
   /** How healthy the log is. */
   health(): LogHealth {
-    throw new Error("not yet");
+    return this.#state.health;
   }
 
   /**
-   * Refuses further appends, writes and syncs what is queued, writes the indexes and gives back reserved blocks. Leases
-   * of reads stay valid. Rejects when the last sync failed; the log is closed then as well.
+   * Refuses further calls, writes and syncs what is queued, writes the indexes and gives back reserved blocks. Leases of
+   * reads stay valid. A second call waits for the first.
+   * @throws KAFKA_STORAGE_ERROR, DISK_FULL when not everything became durable; the log is closed then as well.
    */
   close(): Promise<void> {
-    return Promise.resolve(this.#options.logger.debug({}, "closed"));
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
+
+  async #close(): Promise<void> {
+    const state = this.#state;
+    const { files, directory } = state.options;
+    const wasOk = state.health.state === "ok";
+    state.isClosed = true;
+    await this.#retention.stop();
+    await this.#writer.drain();
+    try {
+      if (state.health.state === "ok") await state.active.finish(false, state.config);
+    } finally {
+      await state.active.close();
+      files.forgetDirectory(directory);
+      state.notify();
+    }
+    if (wasOk && state.health.state !== "ok") {
+      throw new LogError("KAFKA_STORAGE_ERROR", "the log could not be made durable while closing");
+    }
+  }
+}
+
+function nothingPromised(baseOffset: number): LogCheckpoint {
+  return {
+    recoveryPoint: baseOffset,
+    logStartOffset: baseOffset,
+    segmentBase: baseOffset,
+    position: 0,
+  };
 }

@@ -1,0 +1,245 @@
+// Reads of a log: which segment, how far, and what to do when an index or the data turns out to be wrong.
+
+import { LogError } from "../base/error.ts";
+import type { LogEnd } from "./active-segment.ts";
+import {
+  type IndexSource,
+  type LoadedIndexes,
+  loadIndexes,
+  rebuildIndexes,
+  writeIndexes,
+} from "./index-files.ts";
+import type { LogState } from "./log-state.ts";
+import type { LogReadRequest, LogReadResult, TimedOffset } from "./log-types.ts";
+import type { Segment } from "./segment.ts";
+import type { SegmentIndexes } from "./segment-indexes.ts";
+import {
+  findByTime,
+  findMaxTimestamp,
+  type ReadableSegment,
+  readBatches,
+  staleIndex,
+} from "./segment-reader.ts";
+
+/** Bytes of the active segment that count as just written: they are in memory. */
+const hotBytes = 4 << 20;
+
+const nothing = new Uint8Array(0);
+
+/** Reads of one log. */
+export class LogReader {
+  readonly #state: LogState;
+
+  constructor(state: LogState) {
+    this.#state = state;
+  }
+
+  /** See `Log.read`. */
+  async read(request: LogReadRequest): Promise<LogReadResult> {
+    const { offset, maxBytes } = request;
+    const end = this.#endOf(request.upTo);
+    this.#checkRange(offset, end);
+    if (offset >= end.offset) {
+      return { bytes: nothing, nextOffset: offset, release: () => undefined };
+    }
+    const segment = this.#state.segments.floor(offset);
+    const from = await this.#open(segment, end);
+    try {
+      const run = await this.#retry(from, (source) => readBatches(source, offset, maxBytes));
+      return { ...run, release: () => from.lease.release() };
+    } catch (error) {
+      from.lease.release();
+      throw this.#explain(error, segment);
+    }
+  }
+
+  /** See `Log.offsetForTime`. */
+  async offsetForTime(timestampMs: number): Promise<TimedOffset | null> {
+    const { visible, logStartOffset } = this.#readable();
+    for (const segment of this.#state.segments.all.slice()) {
+      if (segment.isRemoved || segment.baseOffset >= visible.offset) continue;
+      if ((await this.maxTimestampOf(segment)) < timestampMs) continue;
+      const found = await this.#find(segment, visible, (from) =>
+        findByTime(from, timestampMs, Math.max(logStartOffset, segment.baseOffset)),
+      );
+      if (found !== null) return found;
+    }
+    return null;
+  }
+
+  /** See `Log.maxTimestamp`. */
+  async maxTimestamp(): Promise<TimedOffset | null> {
+    const { visible, logStartOffset } = this.#readable();
+    let best: TimedOffset | null = null;
+    for (const segment of this.#state.segments.all.slice()) {
+      if (segment.isRemoved || segment.baseOffset >= visible.offset) continue;
+      if (best !== null && (await this.maxTimestampOf(segment)) <= best.timestampMs) continue;
+      const found = await this.#find(segment, visible, (from) =>
+        findMaxTimestamp(from, Math.max(logStartOffset, segment.baseOffset)),
+      );
+      if (found !== null && (best === null || found.timestampMs > best.timestampMs)) best = found;
+    }
+    return best;
+  }
+
+  /** Largest timestamp of a segment, Unix milliseconds; -1 when no record has one. @throws as `read` */
+  async maxTimestampOf(segment: Segment): Promise<number> {
+    const { active, config } = this.#state;
+    if (segment === active.segment) return (await active.indexes(config)).maxTimestampMs;
+    if (segment.maxTimestampMs !== null) return segment.maxTimestampMs;
+    const from = await this.#open(segment, this.#state.visible);
+    from.lease.release();
+    segment.maxTimestampMs = from.indexes.maxTimestampMs;
+    return segment.maxTimestampMs;
+  }
+
+  async #find(
+    segment: Segment,
+    visible: LogEnd,
+    search: (from: ReadableSegment) => Promise<TimedOffset | typeof staleIndex | null>,
+  ): Promise<TimedOffset | null> {
+    const from = await this.#open(segment, visible);
+    try {
+      return await this.#retry(from, search);
+    } catch (error) {
+      throw this.#explain(error, segment);
+    } finally {
+      from.lease.release();
+    }
+  }
+
+  #readable(): { visible: LogEnd; logStartOffset: number } {
+    this.#state.requireOpen();
+    return { visible: this.#state.visible, logStartOffset: this.#state.logStartOffset };
+  }
+
+  #endOf(upTo: LogReadRequest["upTo"]): LogEnd {
+    const { active, health, visible } = this.#state;
+    // After a failed sync nobody knows what of the rest will still be there after a restart.
+    const isAll = upTo === "logEndOffset" && health.state !== "failed";
+    return isAll ? active.written : visible;
+  }
+
+  #checkRange(offset: number, end: LogEnd): void {
+    const state = this.#state;
+    state.requireOpen();
+    const { logStartOffset, logEndOffset, highWatermark } = state.positions();
+    const facts = { offset, logStartOffset, highWatermark, logEndOffset };
+    if (offset < logStartOffset) {
+      const detail = `offset ${offset} is below the log start offset ${logStartOffset}`;
+      throw new LogError("OFFSET_BELOW_LOG_START", detail, { facts });
+    }
+    if (offset < end.offset) return;
+    if (state.health.state === "corrupt") {
+      // Not "out of range": a consumer must not take the damage for the end and start over.
+      const detail = `records from offset ${end.offset} on cannot be read: ${state.health.detail}`;
+      throw new LogError("CORRUPT_MESSAGE", detail, { facts });
+    }
+    if (offset > logEndOffset) {
+      const detail = `offset ${offset} is above the log end offset ${logEndOffset}`;
+      throw new LogError("OFFSET_OUT_OF_RANGE", detail, { facts });
+    }
+  }
+
+  async #open(segment: Segment, end: LogEnd): Promise<ReadableSegment> {
+    const { active, config, options, segments } = this.#state;
+    const batchBytesMax = options.limits.unsyncedBytesMax;
+    if (segment === active.segment) {
+      const hotFrom = Math.max(active.hotFrom, active.written.position - hotBytes);
+      const indexes = await active.indexes(config);
+      const lease = await active.lease(config);
+      return { segment, lease, indexes, limit: end, hotFrom, batchBytesMax };
+    }
+    try {
+      const following = segments.after(segment);
+      if (following === null) throw removedError(segment);
+      const position = await segment.size(options.disk);
+      const lease = await options.files.acquire(segment.logPath, position);
+      const limit = { offset: following.baseOffset, position };
+      const hotFrom = Number.POSITIVE_INFINITY;
+      const from = { segment, lease, limit, hotFrom, batchBytesMax };
+      try {
+        return { ...from, indexes: lease.indexes ?? (await this.#load(from)) };
+      } catch (error) {
+        lease.release();
+        throw error;
+      }
+    } catch (error) {
+      throw this.#explain(error, segment);
+    }
+  }
+
+  async #load(from: Omit<ReadableSegment, "indexes">): Promise<SegmentIndexes> {
+    const { segment, lease } = from;
+    segment.loading ??= this.#loadSealed(from).finally(() => {
+      segment.loading = null;
+    });
+    const indexes = await segment.loading;
+    // The load may have been another reader's, whose lease the cache has let go of since.
+    lease.keepIndexes(indexes);
+    return indexes;
+  }
+
+  async #loadSealed(from: Omit<ReadableSegment, "indexes">): Promise<SegmentIndexes> {
+    const loaded = await loadIndexes(from.segment, this.#indexSource(from));
+    await this.#keep(from, loaded);
+    return loaded.indexes;
+  }
+
+  // Keeps indexes of a sealed segment in memory, and on the disk when that has less.
+  async #keep(from: Omit<ReadableSegment, "indexes">, loaded: LoadedIndexes): Promise<void> {
+    const { segment, lease } = from;
+    const countBefore = loaded.indexes.times.count;
+    loaded.indexes.seal();
+    lease.keepIndexes(loaded.indexes);
+    const isAhead = loaded.isAhead || loaded.indexes.times.count > countBefore;
+    if (!isAhead || !loaded.isComplete || segment.isRemoved) return;
+    const { disk, logger } = this.#state.options;
+    await writeIndexes(segment, loaded.indexes, { disk, logger, isSynced: false });
+  }
+
+  #indexSource(from: Omit<ReadableSegment, "indexes">): IndexSource {
+    const { disk, logger } = this.#state.options;
+    const { indexIntervalBytes } = this.#state.config;
+    return {
+      disk,
+      logger,
+      bytes: from.lease,
+      end: from.limit.position,
+      intervalBytes: indexIntervalBytes,
+      batchBytesMax: from.batchBytesMax,
+    };
+  }
+
+  // A stale index is made again from the log, for this read and those after it.
+  async #retry<T>(
+    from: ReadableSegment,
+    search: (from: ReadableSegment) => Promise<T | typeof staleIndex>,
+  ): Promise<T> {
+    const found = await search(from);
+    if (found !== staleIndex) return found;
+    const { options, active } = this.#state;
+    options.logger.warn({ path: from.segment.indexPath }, "index contradicts the log, made again");
+    const made = await rebuildIndexes(from.segment, this.#indexSource(from));
+    if (from.segment === active.segment) active.distrustIndexes();
+    else await this.#keep(from, made);
+    const again = await search({ ...from, indexes: made.indexes });
+    if (again !== staleIndex) return again;
+    throw new LogError("CORRUPT_MESSAGE", `segment ${from.segment.baseOffset} contradicts itself`);
+  }
+
+  #explain(error: unknown, segment: Segment): unknown {
+    const state = this.#state;
+    if (segment.isRemoved && segment.baseOffset < state.logStartOffset) {
+      return removedError(segment, error);
+    }
+    const isDamage = error instanceof LogError && error.code === "CORRUPT_MESSAGE";
+    if (isDamage && segment === state.active.segment) state.condemn(error.message);
+    return error;
+  }
+}
+
+function removedError(segment: Segment, cause?: unknown): LogError {
+  const detail = `segment ${segment.baseOffset} has been removed`;
+  return new LogError("OFFSET_BELOW_LOG_START", detail, { cause });
+}

@@ -1,0 +1,186 @@
+// What recovery does with the bytes of one segment file: check them, search them, keep a copy of them, write them again.
+// All of it by `read` in pieces, never through a map: a bad sector is then an error and not a signal.
+
+import { LogError } from "../base/error.ts";
+import { viewOf } from "../base/bytes.ts";
+import {
+  baseOffsetAt,
+  batchBytesAt,
+  batchHeaderBytes,
+  batchMagic,
+  magicAt,
+} from "../record/batch-header.ts";
+import type { Disk, DiskFile } from "../storage/disk.ts";
+import type { LogEnd } from "./active-segment.ts";
+import { type FrameDamage, frameDamage, isChecksumGood } from "./batch-frame.ts";
+import { BatchWalk, type ByteSource } from "./batch-walk.ts";
+
+const pieceBytes = 1 << 20;
+
+/** Where the good batches end, and what stands there if it is not the end of the file. */
+export interface ScanResult {
+  readonly end: LogEnd;
+  readonly damage: FrameDamage | null;
+}
+
+/** How far a scan goes, and what it takes for a batch. */
+export interface ScanLimits {
+  /** Size of the file. */
+  readonly size: number;
+  /** No batch is larger. */
+  readonly batchBytesMax: number;
+}
+
+/** A file read by `read`; each answer is valid until the next call. */
+export class FileBytes implements ByteSource {
+  readonly #file: DiskFile;
+  #buffer = new Uint8Array(0);
+
+  constructor(file: DiskFile) {
+    this.#file = file;
+  }
+
+  /** @throws KAFKA_STORAGE_ERROR when the file ends before the range does. */
+  async bytes(position: number, length: number): Promise<Uint8Array> {
+    if (this.#buffer.length < length) this.#buffer = new Uint8Array(length);
+    const target = this.#buffer.subarray(0, length);
+    const count = await this.#file.read(target, position);
+    if (count === length) return target;
+    const detail = `${this.#file.path} ends at byte ${position + count} while it is read`;
+    throw new LogError("KAFKA_STORAGE_ERROR", detail, { facts: { position, length } });
+  }
+}
+
+/**
+ * Checks batches from a good place on: lengths, format, the exact chain of offsets, checksums.
+ *
+ * @param from Where the first batch begins and its offset.
+ * @throws     KAFKA_STORAGE_ERROR
+ */
+export async function scanBatches(
+  file: DiskFile,
+  from: LogEnd,
+  limits: ScanLimits,
+): Promise<ScanResult> {
+  const walk = new BatchWalk(new FileBytes(file), {
+    position: from.position,
+    end: limits.size,
+    expectedOffset: from.offset,
+    isExact: true,
+    isWhole: true,
+    batchBytesMax: limits.batchBytesMax,
+    pieceBytes,
+    isHot: false,
+  });
+  let offset = from.offset;
+  for (let step = walk.step(); step !== "end"; step = walk.step()) {
+    if (step === "load") {
+      await walk.load();
+      continue;
+    }
+    const damage = step === "damage" || walk.isChecksumGood() ? walk.damage : "checksum";
+    if (damage !== null) return { end: { offset, position: walk.position }, damage };
+    offset = walk.nextOffset;
+  }
+  return { end: { offset, position: walk.position }, damage: null };
+}
+
+/**
+ * Walks headers only, to learn where a segment ends.
+ * @returns As `scanBatches`, but without having looked at checksums.
+ */
+export async function scanHeaders(
+  file: DiskFile,
+  from: LogEnd,
+  limits: ScanLimits,
+): Promise<ScanResult> {
+  const walk = new BatchWalk(new FileBytes(file), {
+    position: from.position,
+    end: limits.size,
+    expectedOffset: from.offset,
+    isExact: false,
+    isWhole: false,
+    batchBytesMax: limits.batchBytesMax,
+    pieceBytes: pieceBytes >> 2,
+    isHot: false,
+  });
+  for (let step = walk.step(); step !== "end"; step = walk.step()) {
+    if (step === "load") await walk.load();
+    if (step === "damage") break;
+  }
+  return { end: { offset: walk.nextOffset, position: walk.position }, damage: walk.damage };
+}
+
+/**
+ * Whether what stands at a position is a batch of another format: right offset, a length that fits, another magic. A
+ * torn write does not look like that.
+ */
+export async function isOtherFormat(file: DiskFile, at: LogEnd, size: number): Promise<boolean> {
+  const header = new Uint8Array(batchHeaderBytes);
+  const count = await file.read(header, at.position);
+  const view = viewOf(header);
+  if (count < batchHeaderBytes || magicAt(view, 0) === batchMagic) return false;
+  const batchBytes = batchBytesAt(view, 0);
+  return (
+    baseOffsetAt(view, 0) === at.offset &&
+    batchBytes >= batchHeaderBytes &&
+    batchBytes <= size - at.position
+  );
+}
+
+/** Whether any good batch with an offset of at least `leastOffset` begins at or after `from`, wherever it may be. */
+export async function holdsBatch(
+  file: DiskFile,
+  from: { readonly position: number; readonly leastOffset: number },
+  limits: ScanLimits,
+): Promise<boolean> {
+  const source = new FileBytes(file);
+  const other = new FileBytes(file);
+  let position = from.position;
+  while (limits.size - position >= batchHeaderBytes) {
+    const bytes = await source.bytes(position, Math.min(pieceBytes, limits.size - position));
+    const view = viewOf(bytes);
+    const starts = bytes.length - batchHeaderBytes + 1;
+    for (let at = 0; at < starts; at++) {
+      if (bytes[at + 16] !== batchMagic) continue;
+      const left = Math.min(limits.size - position - at, limits.batchBytesMax);
+      if (frameDamage(view, at, at + left) !== null) continue;
+      if (baseOffsetAt(view, at) < from.leastOffset) continue;
+      const batch = await other.bytes(position + at, batchBytesAt(view, at));
+      if (isChecksumGood(batch, viewOf(batch), 0)) return true;
+    }
+    position += starts;
+  }
+  return false;
+}
+
+/** Copies [from, to) of a file into a new file, durably but for its name. */
+export async function copyRange(
+  disk: Disk,
+  file: DiskFile,
+  range: { readonly from: number; readonly to: number; readonly path: string },
+): Promise<void> {
+  const copy = await disk.open(range.path, "write");
+  try {
+    const source = new FileBytes(file);
+    for (let position = range.from; position < range.to; position += pieceBytes) {
+      const length = Math.min(pieceBytes, range.to - position);
+      await copy.write([await source.bytes(position, length)], position - range.from);
+    }
+    await copy.sync();
+  } finally {
+    await copy.close();
+  }
+}
+
+/**
+ * Writes [from, to) again with the bytes it has. After a failed sync the page cache may hold bytes that the disk does
+ * not have and that no sync would write; now they are dirty again.
+ */
+export async function rewriteRange(file: DiskFile, from: number, to: number): Promise<void> {
+  const source = new FileBytes(file);
+  for (let position = from; position < to; position += pieceBytes) {
+    const length = Math.min(pieceBytes, to - position);
+    await file.write([await source.bytes(position, length)], position);
+  }
+}

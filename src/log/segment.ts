@@ -1,0 +1,140 @@
+// One segment: its names on disk and what is known of it. The list of a log's segments, and how to find one by offset.
+
+import { assert } from "../base/assert.ts";
+import type { Disk } from "../storage/disk.ts";
+import { PositionRanges } from "./position-ranges.ts";
+import type { SegmentIndexes } from "./segment-indexes.ts";
+
+const digits = 20;
+const logName = /^(\d{20})\.log$/;
+const derivedName = /^(\d{20})\.(index|timeindex)$/;
+
+/** The 20-digit name that an offset gives to the files of a segment. */
+export function segmentName(baseOffset: number): string {
+  return String(baseOffset).padStart(digits, "0");
+}
+
+/** The base offset a `.log` file name tells; null for any other name. */
+export function baseOffsetOfName(name: string): number | null {
+  return offsetOf(logName.exec(name));
+}
+
+/** The base offset an `.index` or `.timeindex` file name tells; null for any other name. */
+export function baseOffsetOfDerivedName(name: string): number | null {
+  return offsetOf(derivedName.exec(name));
+}
+
+function offsetOf(match: RegExpExecArray | null): number | null {
+  const offset = Number(match?.[1] ?? Number.NaN);
+  return Number.isSafeInteger(offset) ? offset : null;
+}
+
+/** One segment of a log. */
+export class Segment {
+  readonly baseOffset: number;
+  readonly logPath: string;
+  readonly indexPath: string;
+  readonly timeIndexPath: string;
+  /** Parts that are known to be good: written by this process, or checked since it started. */
+  readonly checked = new PositionRanges();
+  /** Size of a sealed segment; null until it is asked for, and while the segment is active. */
+  sizeBytes: number | null = null;
+  /** Largest timestamp of a sealed segment; null until it is asked for. */
+  maxTimestampMs: number | null = null;
+  /** True once retention or trim has taken it out of the log. */
+  isRemoved = false;
+  /** The indexes being loaded, so that they are loaded once. */
+  loading: Promise<SegmentIndexes> | null = null;
+
+  constructor(directory: string, baseOffset: number) {
+    const stem = `${directory}/${segmentName(baseOffset)}`;
+    this.baseOffset = baseOffset;
+    this.logPath = `${stem}.log`;
+    this.indexPath = `${stem}.index`;
+    this.timeIndexPath = `${stem}.timeindex`;
+  }
+
+  /** The segment's files, the data last: without data the others mean nothing. */
+  get paths(): readonly string[] {
+    return [this.indexPath, this.timeIndexPath, this.logPath];
+  }
+
+  /** Size of the `.log` file of a sealed segment, asked of the disk once. 0 when the file is missing. */
+  async size(disk: Disk): Promise<number> {
+    this.sizeBytes ??= (await disk.sizeOf(this.logPath)) ?? 0;
+    return this.sizeBytes;
+  }
+}
+
+/** The segments of a log by base offset, ascending; the last one is active. Never empty. */
+export class SegmentList {
+  #segments: Segment[];
+
+  constructor(segments: readonly Segment[]) {
+    assert(segments.length > 0, "a log has at least one segment");
+    this.#segments = [...segments];
+  }
+
+  /** How many there are. */
+  get count(): number {
+    return this.#segments.length;
+  }
+
+  /** All of them, oldest first; not to be kept over an await. */
+  get all(): readonly Segment[] {
+    return this.#segments;
+  }
+
+  /** The oldest. */
+  get first(): Segment {
+    return this.#at(0);
+  }
+
+  /** The active one. */
+  get last(): Segment {
+    return this.#at(this.#segments.length - 1);
+  }
+
+  /** The segment that holds an offset: the last whose base offset is not above it; the first when all are above. */
+  floor(offset: number): Segment {
+    return this.#at(Math.max(0, this.#floorIndex(offset)));
+  }
+
+  /** The segment after the given one; null after the last, or when it has been removed. */
+  after(segment: Segment): Segment | null {
+    const index = this.#floorIndex(segment.baseOffset);
+    return this.#segments[index] === segment ? (this.#segments[index + 1] ?? null) : null;
+  }
+
+  /** Adds the new active segment. */
+  append(segment: Segment): void {
+    assert(segment.baseOffset > this.last.baseOffset, "segments ascend");
+    this.#segments.push(segment);
+  }
+
+  /** Takes out all sealed segments that end at or below an offset; returns them, oldest first. */
+  removeBelow(offset: number): readonly Segment[] {
+    let count = 0;
+    while (count < this.#segments.length - 1 && this.#at(count + 1).baseOffset <= offset) count++;
+    const removed = this.#segments.splice(0, count);
+    for (const segment of removed) segment.isRemoved = true;
+    return removed;
+  }
+
+  #floorIndex(offset: number): number {
+    let low = 0;
+    let high = this.#segments.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#at(middle).baseOffset <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  }
+
+  #at(index: number): Segment {
+    const segment = this.#segments[index];
+    assert(segment !== undefined, `no segment at ${index}`);
+    return segment;
+  }
+}
