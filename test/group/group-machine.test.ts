@@ -1,0 +1,259 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { GroupEvent } from "../../src/group/group-events.ts";
+import { GroupMachine } from "../../src/group/group-machine.ts";
+import { defaultGroupLimits, type GroupLimits } from "../../src/group/membership.ts";
+import { beat, TopicTable } from "../support/group-world.ts";
+import { refusalOf, runOn } from "../support/machine-run.ts";
+
+function newMachine(limits: Partial<GroupLimits> = {}) {
+  const topics = new TopicTable();
+  topics.set("t", 4);
+  topics.set("u", 3);
+  const machine = new GroupMachine({
+    topics: topics.lookup,
+    limits: { ...defaultGroupLimits, ...limits },
+  });
+  return { topics, machine };
+}
+
+function join(machine: GroupMachine, memberId: string, group = "g", nowMs?: number): void {
+  const request = beat({ group, memberId, subscribedTopics: ["t"], ownedPartitions: [] });
+  runOn(machine, machine.heartbeat(request), nowMs);
+}
+
+function leave(machine: GroupMachine, memberId: string, nowMs?: number): void {
+  runOn(machine, machine.heartbeat(beat({ memberId, memberEpoch: -1 })), nowMs);
+}
+
+interface CommitFields {
+  readonly group?: string;
+  readonly topic?: string;
+  readonly partition?: number;
+  readonly offset?: number;
+  readonly nowMs?: number;
+}
+
+function commit(machine: GroupMachine, fields: CommitFields = {}): void {
+  const { group = "g", topic = "t", partition = 0, offset = 1, nowMs } = fields;
+  const offsets = [{ topic, partition, offset, metadata: "" }];
+  runOn(machine, machine.commit({ group, memberId: "", memberEpoch: -1, offsets }), nowMs);
+}
+
+function stateOf(machine: GroupMachine): unknown {
+  return machine
+    .list()
+    .map(({ group }) => [
+      machine.describe(group, () => 0),
+      machine.find(group)?.header,
+      machine.committedOffsets(group, null),
+    ]);
+}
+
+const dayMs = 86_400_000;
+
+describe("group machine: groups", () => {
+  test("listed by name with state, members and topics read or committed", () => {
+    const { machine } = newMachine();
+    commit(machine, { group: "z", topic: "u" });
+    join(machine, "a");
+    expect(machine.list()).toEqual([
+      { group: "g", state: "STABLE", memberCount: 1, topics: ["t"] },
+      { group: "z", state: "EMPTY", memberCount: 0, topics: ["u"] },
+    ]);
+  });
+
+  test("described: what each member has and should have", () => {
+    const { machine } = newMachine();
+    join(machine, "b");
+    join(machine, "a");
+    const { members, groupEpoch, state } = machine.describe("g", (_, id) => id.length);
+    expect([groupEpoch, state]).toEqual([2, "RECONCILING"]);
+    expect(members.map(({ memberId }) => memberId)).toEqual(["a", "b"]);
+    const [first, second] = members;
+    expect(first).toMatchObject({ memberEpoch: 2, assignment: [], lastSeenMs: 1 });
+    expect(first?.targetAssignment[0]?.partitions.length).toBe(2);
+    expect(second?.assignment[0]?.partitions.length).toBe(4);
+    expect(refusalOf(machine, () => ({ events: [], reply: machine.describe("x", () => 0) }))).toBe(
+      "GROUP_ID_NOT_FOUND",
+    );
+  });
+
+  test("deleted: with its offsets, once its members have gone", () => {
+    const { machine } = newMachine();
+    expect(refusalOf(machine, machine.delete("g"))).toBe("GROUP_ID_NOT_FOUND");
+    commit(machine);
+    join(machine, "a");
+    expect(refusalOf(machine, machine.delete("g"))).toBe("NON_EMPTY_GROUP");
+    leave(machine, "a");
+    runOn(machine, machine.delete("g"));
+    expect(machine.find("g")).toBe(null);
+    expect(machine.committedOffsets("g", null)).toEqual([]);
+  });
+
+  test("as many as there may be: no new one, by joining or committing; the others go on", () => {
+    const { machine } = newMachine({ groupCountMax: 1 });
+    join(machine, "a", "one");
+    const request = beat({
+      group: "two",
+      memberId: "b",
+      subscribedTopics: ["t"],
+      ownedPartitions: [],
+    });
+    expect(refusalOf(machine, machine.heartbeat(request))).toBe("POLICY_VIOLATION");
+    const offsets = [{ topic: "t", partition: 0, offset: 1, metadata: "" }];
+    expect(refusalOf(machine, machine.alter("two", offsets))).toBe("POLICY_VIOLATION");
+    join(machine, "b", "one");
+  });
+});
+
+describe("group machine: offsets", () => {
+  test("listed by topic and partition; asked for by name, in the order asked", () => {
+    const { machine } = newMachine();
+    for (const [topic, partition] of [
+      ["u", 1],
+      ["t", 2],
+      ["t", 0],
+    ] as const) {
+      commit(machine, { topic, partition });
+    }
+    const all = machine.committedOffsets("g", null);
+    expect(all.map(({ topic, partition }) => `${topic}${partition}`)).toEqual(["t0", "t2", "u1"]);
+    const asked = [
+      { topic: "u", partition: 1 },
+      { topic: "t", partition: 1 },
+    ];
+    expect(machine.committedOffsets("g", asked).map(({ offset }) => offset)).toEqual([1, -1]);
+  });
+
+  test("a deleted topic: its offsets go in all groups, those of its successor stay", () => {
+    const { machine, topics } = newMachine();
+    const oldId = topics.lookup("t")?.topicId ?? "";
+    commit(machine, { group: "g" });
+    commit(machine, { group: "h" });
+    topics.topics.delete("t");
+    topics.set("t", 1);
+    commit(machine, { group: "k" });
+    const { events } = runOn(machine, machine.forgetTopic("t", oldId));
+    expect(events.length).toBe(1);
+    expect(["g", "h", "k"].map((group) => machine.committedOffsets(group, null).length)).toEqual([
+      0, 0, 1,
+    ]);
+    expect(runOn(machine, machine.forgetTopic("t", oldId)).events).toEqual([]);
+  });
+
+  test("lapsed: forgotten in slices, then the group; a group with members stays", () => {
+    const { machine, topics } = newMachine();
+    topics.set("wide", 1500);
+    for (let partition = 0; partition < 1500; partition++) {
+      commit(machine, { topic: "wide", partition, nowMs: 0 });
+    }
+    const expire = (nowMs: number) => runOn(machine, machine.expireOffsets("g"), nowMs);
+    expect(expire(7 * dayMs - 1)).toEqual({ events: [], reply: false });
+    expect(expire(7 * dayMs)).toMatchObject({ reply: true });
+    expect(machine.committedOffsets("g", null).length).toBe(500);
+    expect(expire(7 * dayMs).reply).toBe(true);
+    expect(machine.find("g")?.offsets.isEmpty).toBe(true);
+    join(machine, "a");
+    expect(expire(7 * dayMs)).toEqual({ events: [], reply: false });
+    leave(machine, "a");
+    expect(expire(7 * dayMs).reply).toBe(false);
+    expect(machine.find("g")).toBe(null);
+    expect(expire(7 * dayMs)).toEqual({ events: [], reply: false });
+  });
+
+  test("not lapsed: what members read, and what they read until a while ago", () => {
+    const { machine } = newMachine();
+    commit(machine, { topic: "t", nowMs: 0 });
+    commit(machine, { topic: "u", nowMs: 0 });
+    join(machine, "a", "g", 0);
+    runOn(machine, machine.expireOffsets("g"), 8 * dayMs);
+    expect(machine.committedOffsets("g", null).map(({ topic }) => topic)).toEqual(["t"]);
+    leave(machine, "a", 8 * dayMs);
+    runOn(machine, machine.expireOffsets("g"), 14 * dayMs);
+    expect(machine.committedOffsets("g", null).length).toBe(1);
+    runOn(machine, machine.expireOffsets("g"), 15 * dayMs);
+    expect(machine.committedOffsets("g", null).length).toBe(0);
+  });
+});
+
+describe("group machine: snapshot", () => {
+  const step = fc.record({
+    kind: fc.constantFrom("join", "leave", "commit", "delete", "expire", "beat"),
+    group: fc.constantFrom("g", "h"),
+    who: fc.constantFrom("a", "b", "c"),
+    partition: fc.nat(3),
+  });
+
+  function take(
+    machine: GroupMachine,
+    {
+      kind,
+      group,
+      who,
+      partition,
+    }: { kind: string; group: string; who: string; partition: number },
+  ): readonly GroupEvent[] {
+    const member = machine.find(group)?.members.get(who);
+    const joining = { subscribedTopics: ["t"], ownedPartitions: [] };
+    const owned = [...(member?.assigned ?? [])].map(([topic, partitions]) => ({
+      topic,
+      partitions,
+    }));
+    const offsets = [{ topic: "t", partition, offset: partition, metadata: who }];
+    const memberEpoch = member?.memberEpoch ?? 0;
+    const run = () => {
+      if (kind === "join") return machine.heartbeat(beat({ group, memberId: who, ...joining }));
+      if (kind === "leave")
+        return machine.heartbeat(beat({ group, memberId: who, memberEpoch: -1 }));
+      if (kind === "commit")
+        return machine.commit({ group, memberId: who, memberEpoch: -1, offsets });
+      if (kind === "delete") return machine.delete(group);
+      if (kind === "expire") return machine.expireOffsets(group);
+      return machine.heartbeat(beat({ group, memberId: who, memberEpoch, ownedPartitions: owned }));
+    };
+    const command = run();
+    let decided: readonly GroupEvent[] = [];
+    refusalOf(machine, (nowMs) => {
+      const decision = command(nowMs);
+      decided = decision.events;
+      return { events: decision.events, reply: null };
+    });
+    return decided;
+  }
+
+  test("with commands between any two of its events: replayed, it gives the live state", () => {
+    const history = fc.array(step, { maxLength: 30 });
+    const between = fc.array(fc.array(step, { maxLength: 3 }), { maxLength: 30 });
+    fc.assert(
+      fc.property(history, between, (before, interleaved) => {
+        const { machine, topics } = newMachine();
+        for (const next of before) take(machine, next);
+        const written: GroupEvent[] = [];
+        const rest = [...interleaved];
+        for (const event of machine.snapshot()) {
+          written.push(event);
+          for (const next of rest.shift() ?? []) written.push(...take(machine, next));
+        }
+        for (const steps of rest) for (const next of steps) written.push(...take(machine, next));
+        const replayed = new GroupMachine({ topics: topics.lookup, limits: defaultGroupLimits });
+        for (const event of written) {
+          const { key, value } = machine.encode(event);
+          const decoded = replayed.decode(key, value);
+          if (decoded !== null) replayed.apply(decoded);
+        }
+        expect(stateOf(replayed)).toEqual(stateOf(machine));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("cleared: nothing is left", () => {
+    const { machine } = newMachine();
+    join(machine, "a");
+    commit(machine, { group: "h" });
+    machine.clear();
+    expect(machine.list()).toEqual([]);
+    expect([...machine.snapshot()]).toEqual([]);
+  });
+});
