@@ -41,7 +41,10 @@ export interface DiskFile {
 
 /** A read-only map of a file. Views are valid until `unmap`; touching one later kills the process. */
 export interface FileMap {
-  /** Bytes [position, position + length) without a copy. The range must lie inside the file as it is now. */
+  /**
+   * Bytes [position, position + length) without a copy. The range must lie inside the file as it is now. The `buffer`
+   * beneath the view reaches further, also to where the file has no bytes: touching those kills the process.
+   */
   view(position: number, length: number): Uint8Array;
   /**
    * Brings the range into memory from a thread, so that touching it does not stall the event loop.

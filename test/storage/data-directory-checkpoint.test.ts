@@ -76,6 +76,23 @@ describe("checkpoint", () => {
     expect(steps).toEqual(Array.from({ length: steps.length / 6 }, () => once).flat());
   });
 
+  test("calls at every instant of the others: never two at once, the last one wins", async () => {
+    const disk = new FaultyDisk();
+    const data = await open(disk);
+    const before = disk.operationCount;
+    const calls: Promise<void>[] = [];
+    for (let point = 1; point <= 500; point++) {
+      calls.push(data.writeCheckpoint(entries(point)));
+      await Promise.resolve();
+    }
+    await Promise.all(calls);
+    const steps = disk.operations.slice(before).map(({ kind }) => kind);
+    const once = ["open", "truncate", "write", "sync", "rename", "syncDirectory"];
+    expect(steps).toEqual(Array.from({ length: steps.length / 6 }, () => once).flat());
+    const next = await open(disk.crash(seededRandom(1), "none"));
+    expect(next.checkpointOf("orders-0")).toEqual(entry(500));
+  });
+
   test("a failed sync: this and every later call refused, the old one kept", async () => {
     const disk = await stopped();
     const data = await open(disk);

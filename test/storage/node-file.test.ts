@@ -3,7 +3,8 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { native } from "../../src/storage/native.ts";
+import { assert } from "../../src/base/assert.ts";
+import { errno, native } from "../../src/storage/native.ts";
 import { NodeDisk } from "../../src/storage/node-disk.ts";
 import { NodeFile } from "../../src/storage/node-file.ts";
 import { failure, pattern } from "./disk-contract.ts";
@@ -42,6 +43,35 @@ test.runIf(native !== null)(
     expect(reserved.blocks * 512).toBeGreaterThanOrEqual(1 << 20);
     await file.truncate(1_000);
     expect(fs.statSync(`${base}/reserved`).blocks * 512).toBeLessThan(1 << 16);
+    await file.close();
+  },
+);
+
+test.runIf(native !== null)(
+  "reserve: refused after it took blocks: given back, earlier ones kept",
+  async () => {
+    assert(native !== null, "native calls are here");
+    const { reserve } = native;
+    // As ext4 does it: takes what there is, then says that it was not enough.
+    const greedy = {
+      ...native,
+      reserve: async (descriptor: number, length: number) => {
+        if (length <= 1 << 20) return reserve(descriptor, length);
+        await reserve(descriptor, length / 2);
+        return errno.ENOSPC;
+      },
+    };
+    const file = await new NodeDisk({ readMode: "map", native: greedy }).open(
+      `${base}/greedy`,
+      "write",
+    );
+    await file.write([pattern(1, 1_000)], 0);
+    await file.reserve(1 << 20);
+    expect((await failure(file.reserve(1 << 24))).code).toBe("DISK_FULL");
+    const stats = fs.statSync(`${base}/greedy`);
+    expect(stats.size).toBe(1_000);
+    expect(stats.blocks * 512).toBeGreaterThanOrEqual(1 << 20);
+    expect(stats.blocks * 512).toBeLessThan(1 << 21);
     await file.close();
   },
 );
@@ -114,6 +144,10 @@ test.runIf(native !== null)(
     }
     expect(buffers.size).toBe(1);
     expect(disk.counters).toEqual({ openFiles: 1, liveMaps: 1, mappedBytes: 1 << 28 });
+    const first = map?.view(0, 1).buffer;
+    for (let at = 0; at < 1 << 28; at += 1 << 20) map?.view(at, 1);
+    // Forgotten since: else all of a large map would count as memory for as long as it lives.
+    expect(map?.view(0, 1).buffer === first).toBe(false);
     map?.unmap();
     await file.close();
   },
