@@ -25,14 +25,15 @@ export interface TopicParts {
 }
 
 /** A topic with its listing. */
-export function topicFrom({ name, topicId, ...rest }: TopicParts): Topic {
+export function topicFrom(parts: TopicParts): Topic {
+  const { name, topicId, configs, settings, partitions } = parts;
   const listing = {
     name,
     topicId,
-    partitionCount: rest.partitions.length,
+    partitionCount: partitions.length,
     internal: isInternalTopicName(name),
   };
-  return { listing, ...rest };
+  return { listing, configs, settings, partitions };
 }
 
 /** Live topics by name. */

@@ -8,7 +8,10 @@ import { FaultyDisk } from "../support/faulty-disk.ts";
 /** A small life of topics: each step may be the last. */
 const steps: readonly ((engine: Engine) => Promise<unknown>)[] = [
   (engine) => createTopic(engine, "first", { partitions: 2, configs: { "retention.ms": "-1" } }),
-  (engine) => produce(engine, { topic: "first", values: ["a"] }),
+  async (engine) => {
+    const { error } = await produce(engine, { topic: "first", values: ["a"] });
+    if (error !== null) throw new Error(error);
+  },
   (engine) => engine.services.topics.alterConfigs("first", { "segment.bytes": "2048" }),
   (engine) => createTopic(engine, "second"),
   (engine) => engine.services.topics.createPartitions("first", 4),
@@ -103,7 +106,7 @@ describe("catalog start: directories", () => {
     const again = await openTestEngine({ disk });
     const aside = disk.paths().find((path) => path.startsWith("/data/stranger-0"));
     expect(aside).toMatch(/^\/data\/stranger-0\.[0-9a-f]{32}-stray\/0+\.log$/);
-    expect(disk.contents(aside ?? "")).toEqual(new Uint8Array(bytes));
+    expect(Buffer.from(disk.contents(aside ?? "") ?? []).toString()).toBe("precious");
     expect(await readValues(again.engine, "orders")).toEqual(["a"]);
   });
 
