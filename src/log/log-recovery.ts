@@ -250,8 +250,7 @@ async function scanFrom(
       scannedBytes += size - from.position;
       if (isLast) {
         const tail = { segment, file, from, scan, size, scannedBytes };
-        const isRolled = index > start.index;
-        return await settleTail(options, { ...tail, isRolled });
+        return await settleTail(options, tail);
       }
       const nextBase = at(segments, index + 1).baseOffset;
       if (scan.damage !== null || scan.end.offset !== nextBase) {
@@ -274,8 +273,6 @@ interface Tail {
   readonly scan: ScanResult;
   readonly size: number;
   readonly scannedBytes: number;
-  /** True when the segment was made after the checkpoint. */
-  readonly isRolled: boolean;
 }
 
 // The last segment: cut what is torn, make the rest durable, or find that it is damaged.
@@ -300,7 +297,9 @@ async function settleTail(options: LogOptions, tail: Tail): Promise<Finding> {
     await rewriteRange(file, from.position, end.position);
     await file.sync();
   }
-  if (size > from.position || tail.isRolled) await disk.syncDirectory(directory);
+  // After the death of a process the names it made are seen but may not be durable; the first one's parent neither.
+  await disk.syncDirectory(directory);
+  if (options.checkpoint === null) await disk.syncDirectory(parentOf(directory));
   const cutBytes = size - end.position;
   observer.recovered({ scannedBytes: tail.scannedBytes, cutBytes, logEndOffset: end.offset });
   return { segment, end, damage: null };
