@@ -74,6 +74,15 @@ export class ByteWriter {
     this.#end += end - start;
   }
 
+  /** Appends bytes [start, end) of `source` with line ends as spaces. */
+  copyLine(source: Uint8Array, start: number, end: number): void {
+    this.copy(source, start, end);
+    const buffer = this.#buffer;
+    for (let at = this.#end - (end - start); at < this.#end; at++) {
+      if (buffer[at] === 0x0a || buffer[at] === 0x0d) buffer[at] = 0x20;
+    }
+  }
+
   /** Appends all of `source`. */
   copyAll(source: Uint8Array): void {
     this.#makeRoom(source.length);

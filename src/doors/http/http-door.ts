@@ -2,6 +2,7 @@
 
 import type { FastifyInstance } from "fastify";
 import { fastify } from "fastify";
+import { Registry } from "prom-client";
 import type { IncomingMessage } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Clock } from "../../base/clock.ts";
@@ -11,9 +12,17 @@ import type { Random } from "../../base/random.ts";
 import type { Services } from "../../services.ts";
 import type { Door } from "../door.ts";
 import { takeBodies } from "./bodies.ts";
+import { describeApi } from "./docs.ts";
+import { groupOffsetsPlugin } from "./group-offsets.ts";
+import { groupsPlugin } from "./groups.ts";
 import type { HttpContext, HttpLimits } from "./http-context.ts";
 import { defaultHttpLimits } from "./http-context.ts";
 import { HttpMetrics } from "./http-metrics.ts";
+import { mergedRecordsPlugin } from "./merged-records.ts";
+import { exportMetrics } from "./metrics-export.ts";
+import { operationsPlugin } from "./operations.ts";
+import { pollPlugin } from "./poll.ts";
+import { PollSessions } from "./poll-sessions.ts";
 import { nameError, problemOf, problemType } from "./problem.ts";
 import { producePlugin } from "./produce.ts";
 import { recordsPlugin } from "./records.ts";
@@ -30,6 +39,8 @@ export interface HttpDoorOptions {
   readonly host: string;
   /** 0 takes a free port; see `address`. */
   readonly port: number;
+  /** Where `/metrics` reads, and where the door adds its own metrics; its own when absent. */
+  readonly registry?: Registry;
   /** Where they differ from `defaultHttpLimits`. */
   readonly limits?: Partial<HttpLimits>;
 }
@@ -56,9 +67,9 @@ export async function createHttpDoor(options: HttpDoorOptions): Promise<HttpDoor
   };
   const app = buildApp(context);
   takeBodies(app, context);
-  await app.register(topicsPlugin, { context });
-  await app.register(producePlugin, { context });
-  await app.register(recordsPlugin, { context });
+  const registry = options.registry ?? new Registry();
+  exportMetrics(registry, metrics);
+  await registerPlugins(app, context, registry);
   await app.ready();
   return {
     app,
@@ -73,6 +84,24 @@ export async function createHttpDoor(options: HttpDoorOptions): Promise<HttpDoor
       cut.cancel();
     },
   };
+}
+
+async function registerPlugins(
+  app: FastifyInstance,
+  context: HttpContext,
+  registry: Registry,
+): Promise<void> {
+  const { services, clock, limits } = context;
+  const sessions = new PollSessions({ services, clock, sessionsMax: limits.pollSessionsMax });
+  await describeApi(app);
+  await app.register(topicsPlugin, { context });
+  await app.register(producePlugin, { context });
+  await app.register(recordsPlugin, { context });
+  await app.register(mergedRecordsPlugin, { context });
+  await app.register(groupsPlugin, { context, sessions });
+  await app.register(groupOffsetsPlugin, { context });
+  await app.register(pollPlugin, { context, sessions });
+  await app.register(operationsPlugin, { context, registry });
 }
 
 function buildApp(context: HttpContext): FastifyInstance {

@@ -22,6 +22,12 @@ export function queryOf(request: FastifyRequest, known: readonly string[]): Quer
   return query as Query;
 }
 
+/** A safe integer from 0 in plain digits; null when the text is anything else. */
+export function integerText(text: string): number | null {
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : -1;
+  return Number.isSafeInteger(value) && value >= 0 ? value : null;
+}
+
 /** The range and default of an integer parameter. */
 export interface IntegerRange {
   readonly min: number;
@@ -32,8 +38,8 @@ export interface IntegerRange {
 export function integerIn(query: Query, name: string, range: IntegerRange): number | null {
   const text = query[name];
   if (text === undefined) return null;
-  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= range.min && value <= range.max) return value;
+  const value = integerText(text);
+  if (value !== null && value >= range.min && value <= range.max) return value;
   throw badQuery(name, `must be an integer from ${range.min} to ${range.max}`);
 }
 

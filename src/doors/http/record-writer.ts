@@ -23,6 +23,8 @@ export interface RecordPlace {
   readonly partition: number;
   /** Null: the first form that fits. */
   readonly form: ValueForm | null;
+  /** True: the record must stay on one line, so line ends between the tokens of its value become spaces. */
+  readonly isLine: boolean;
 }
 
 /**
@@ -73,7 +75,8 @@ function writeJsonValue(writer: ByteWriter, cursor: RecordCursor, place: RecordP
   const isText = form !== "b64" && isUtf8Text(bytes, valueStart, valueEnd);
   if (isText && form !== "text" && isJson(bytes, valueStart, valueEnd)) {
     writer.ascii(',"value":');
-    writer.copy(bytes, valueStart, valueEnd);
+    if (place.isLine) writer.copyLine(bytes, valueStart, valueEnd);
+    else writer.copy(bytes, valueStart, valueEnd);
   } else if (isText && form !== "json") {
     writer.ascii(',"text":');
     writer.quotedUtf8(bytes, valueStart, valueEnd);

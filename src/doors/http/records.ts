@@ -12,6 +12,8 @@ import type { ReadRequest } from "./reading.ts";
 import { readPartition } from "./reading.ts";
 import type { PageEncoding } from "./record-page.ts";
 import { RecordPage } from "./record-page.ts";
+import type { StreamSource } from "./streams.ts";
+import { sendStream } from "./streams.ts";
 import { whileWaiting } from "./waiting.ts";
 
 const encodings: readonly Encoding[] = ["json", "msgpack", "ndjson", "sse", "batches"];
@@ -23,6 +25,7 @@ export async function recordsPlugin(
 ): Promise<void> {
   app.get<{ Params: { topic: string; partition: string } }>(
     "/v1/topics/:topic/partitions/:partition/records",
+    { exposeHeadRoute: false },
     async (request, reply) => {
       const terms = readTerms(request, encodings, context);
       const partition = partitionParam(request.params.partition);
@@ -32,6 +35,9 @@ export async function recordsPlugin(
       const [offset = 0] = await resolvePosition(context.services.data, position, where);
       const isFloating = position.kind === "earliest" || position.kind === "last";
       const from = { topic, partition, offset, isFloating };
+      const isStream = terms.isFollowing || terms.negotiated.encoding === "sse";
+      if (isStream)
+        return sendStream(context, reply, { terms, source: sourceOf(context, terms, from) });
       if (terms.waitMs === 0) return answer(context, reply, { terms, from, signal: null });
       return whileWaiting(context, reply, (signal) => {
         return answer(context, reply, { terms, from, signal });
@@ -47,9 +53,25 @@ export function partitionParam(text: string): number {
   throw new LogError("INVALID_REQUEST", `a partition is an integer from 0, not ${shown}`);
 }
 
+type PartitionStart = Pick<ReadRequest, "topic" | "partition" | "offset" | "isFloating">;
+
+function sourceOf(context: HttpContext, terms: ReadTerms, start: PartitionStart): StreamSource {
+  const { maxRecords, maxBytes } = terms;
+  let { offset } = start;
+  return {
+    readOn: async (wait, take) => {
+      const request = { ...start, ...wait, offset, maxRecords, maxBytes };
+      const end = await readPartition(context.services.data, request, (cursor) => {
+        take(cursor, start.partition, String(cursor.offset + 1));
+      });
+      offset = end.nextOffset;
+    },
+  };
+}
+
 interface PartitionRead {
   readonly terms: ReadTerms;
-  readonly from: Pick<ReadRequest, "topic" | "partition" | "offset" | "isFloating">;
+  readonly from: PartitionStart;
   readonly signal: AbortSignal | null;
 }
 
@@ -63,7 +85,8 @@ async function answer(
   const { data } = context.services;
   if (negotiated.encoding === "batches") return sendBatches(context, reply, request);
   const page = new RecordPage(negotiated.encoding as PageEncoding);
-  const place = { topic: null, partition: from.partition, form };
+  const isLine = negotiated.encoding === "ndjson";
+  const place = { topic: null, partition: from.partition, form, isLine };
   const end = await readPartition(data, request, (cursor) => page.add(cursor, place));
   const body = page.close({ ...end });
   context.metrics.recordsOut += page.count;

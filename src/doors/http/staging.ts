@@ -2,7 +2,7 @@
 
 import { LogError } from "../../base/error.ts";
 import { BatchBuilder } from "../../record/batch-builder.ts";
-import { partitionForKey } from "../../record/murmur2.ts";
+import { partitionForKey } from "../../base/murmur2.ts";
 import type { ProducePartition, ProducePartitionResult, TopicListing } from "../../services.ts";
 import type { RecordDraft } from "./record-draft.ts";
 

@@ -1,0 +1,39 @@
+// What operators ask: is the process alive, is it ready, and what are its numbers.
+
+import type { FastifyInstance } from "fastify";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import type { Registry } from "prom-client";
+import type { HttpContext } from "./http-context.ts";
+
+const nanosecondsPerMs = 1_000_000;
+// Beyond this delay at the 99th percentile since the last question, requests wait longer than anyone should send more.
+const eventLoopDelayMsMax = 1000;
+
+/** Registers `/livez`, `/readyz` and `/metrics`. */
+export async function operationsPlugin(
+  app: FastifyInstance,
+  { context, registry }: { readonly context: HttpContext; readonly registry: Registry },
+): Promise<void> {
+  const delay = monitorEventLoopDelay({ resolution: 20 });
+  delay.enable();
+  app.addHook("onClose", async () => {
+    delay.disable();
+  });
+  app.get("/livez", async (_request, reply) => reply.send({ status: "ok" }));
+  app.get("/readyz", async (_request, reply) => {
+    const health = await context.services.health();
+    const problems = [...health.problems];
+    const delayMs = Math.round(delay.percentile(99) / nanosecondsPerMs);
+    delay.reset();
+    if (delayMs > eventLoopDelayMsMax) {
+      problems.push(`the event loop was late by ${delayMs} ms at the 99th percentile`);
+    }
+    if (context.stopping.aborted) problems.push("the server is stopping");
+    const isReady = health.ready && problems.length === 0;
+    reply.code(isReady ? 200 : 503);
+    return reply.send({ status: isReady ? "ready" : "not ready", problems });
+  });
+  app.get("/metrics", async (_request, reply) => {
+    return reply.type(registry.contentType).send(await registry.metrics());
+  });
+}

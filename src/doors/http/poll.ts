@@ -1,0 +1,144 @@
+// POST /v1/groups/{group}/poll: joins, is the heartbeat, commits what the previous poll returned, and returns records.
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { Type } from "typebox";
+import type { Static } from "typebox";
+import { checkedName } from "./group-view.ts";
+import type { GroupOptions, GroupParams } from "./groups.ts";
+import type { HttpContext } from "./http-context.ts";
+import { PollFetch } from "./poll-fetch.ts";
+import type { MemberTerms, PollSession } from "./poll-session.ts";
+import type { PollSessions, PollTurn } from "./poll-sessions.ts";
+import { queryOf } from "./query.ts";
+import type { PageEncoding } from "./record-page.ts";
+import { negotiateValue } from "./replies.ts";
+import { whileWaiting } from "./waiting.ts";
+
+const pollBody = Type.Object(
+  {
+    member: Type.Optional(Type.String()),
+    topics: Type.Array(Type.String(), { minItems: 1, maxItems: 1000 }),
+    maxRecords: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000 })),
+    maxBytes: Type.Optional(Type.Integer({ minimum: 1, maximum: 64 * 1024 * 1024 })),
+    waitMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 60_000 })),
+    sessionTimeoutMs: Type.Optional(Type.Integer({ minimum: 1 })),
+    autoCommit: Type.Optional(Type.Boolean()),
+    from: Type.Optional(Type.Union([Type.Literal("earliest"), Type.Literal("latest")])),
+  },
+  { additionalProperties: false },
+);
+
+type PollBody = Static<typeof pollBody>;
+
+/** Registers the endpoint. */
+export async function pollPlugin(app: FastifyInstance, options: GroupOptions): Promise<void> {
+  const { context, sessions } = options;
+  app.post<{ Params: GroupParams; Body: PollBody }>(
+    "/v1/groups/:group/poll",
+    { schema: { body: pollBody } },
+    async (request, reply) => {
+      negotiateValue(request);
+      queryOf(request, []);
+      const turn = await enter(sessions, request, checkedName(request.params.group, "group"));
+      let isAnswered = false;
+      try {
+        await answer(context, { turn, request, reply, body: request.body });
+        isAnswered = true;
+      } finally {
+        if (!isAnswered) turn.end();
+      }
+      return reply;
+    },
+  );
+}
+
+function enter(
+  sessions: PollSessions,
+  request: FastifyRequest<{ Params: GroupParams; Body: PollBody }>,
+  group: string,
+): Promise<PollTurn> {
+  const { body } = request;
+  const terms: MemberTerms = {
+    group,
+    memberId: body.member === undefined ? "" : checkedName(body.member, "member"),
+    topics: [...new Set(body.topics)].sort(),
+    sessionTimeoutMs: body.sessionTimeoutMs ?? null,
+    clientId: request.headers["user-agent"] ?? "",
+    clientHost: request.ip,
+  };
+  return sessions.enter(terms);
+}
+
+interface Poll {
+  readonly turn: PollTurn;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly body: PollBody;
+}
+
+async function answer(context: HttpContext, poll: Poll): Promise<void> {
+  const { turn, request, reply, body } = poll;
+  const { session } = turn;
+  const negotiated = negotiateValue(request);
+  const encoding = negotiated.encoding as PageEncoding;
+  const fetch = new PollFetch(context, session, {
+    encoding,
+    from: body.from ?? "earliest",
+    maxRecords: body.maxRecords ?? 500,
+    maxBytes: body.maxBytes ?? 1024 * 1024,
+  });
+  const waitMs = body.waitMs ?? 0;
+  // A newer poll has come already: this one only has to be answered.
+  if (!turn.superseded.aborted) {
+    await refresh(context, session, body.autoCommit ?? true);
+    if (waitMs === 0) await fetch.once();
+    else {
+      await whileWaiting(context, reply, (gone) => {
+        return fetch.until(waitMs, AbortSignal.any([gone, turn.superseded]));
+      });
+    }
+  }
+  const places = fetch.places();
+  const bytes = fetch.close({
+    member: session.memberId,
+    epoch: session.epoch,
+    assignment: session.assignment(),
+    positions: fetch.positions(),
+  });
+  context.metrics.recordsOut += fetch.count;
+  context.metrics.bytesOut += bytes.length;
+  endWhenSent(reply, turn, (wasSent) => {
+    if (wasSent && places.length > 0) session.deliver(places);
+  });
+  reply.type(negotiated.mediaType).send(bytes);
+}
+
+// Commit before the heartbeat: what is about to be given up has its new owner start behind it.
+async function refresh(
+  { services }: HttpContext,
+  session: PollSession,
+  isCommitting: boolean,
+): Promise<void> {
+  if (isCommitting) await session.commitDelivered(services.groups);
+  else session.forgetDelivered();
+  await session.heartbeat(services.groups);
+}
+
+// The turn lasts until the reply has been handed to the system in full, or its connection has closed before.
+function endWhenSent(
+  reply: FastifyReply,
+  turn: PollTurn,
+  settle: (wasSent: boolean) => void,
+): void {
+  let isOver = false;
+  const end = (wasSent: boolean): void => {
+    if (isOver) return;
+    isOver = true;
+    settle(wasSent);
+    turn.end();
+  };
+  reply.raw.once("finish", () => end(true));
+  reply.raw.once("close", () => end(false));
+  turn.answersOn(() => reply.raw.destroy());
+  if (reply.raw.destroyed) end(false);
+}
