@@ -1,4 +1,4 @@
-// The directory that holds everything: its lock, its identity, the checkpoint, the clean marker, and partitions by name.
+// The directory that holds everything: its lock, its identity, the checkpoint, the clean marker, partitions by name.
 //
 // .lock            held while a process serves the directory
 // format.json      layout version and ids; written once
@@ -95,8 +95,8 @@ export class DataDirectory {
    * Locks and reads the directory, making it when missing.
    *
    * @throws KAFKA_STORAGE_ERROR another process holds it; it was made by a newer version; its identity is damaged or
-   *                             missing beside partitions; the disk refuses. Nothing but the lock file was touched then,
-   *                             unless the disk refused half way.
+   *                             missing beside partitions; the disk refuses. Nothing but the lock file was touched
+   *                             then, unless the disk refused half way.
    */
   static async open(options: DataDirectoryOptions): Promise<DataDirectory> {
     const { disk, path } = options;

@@ -1,5 +1,5 @@
-// Who a data directory is: `format.json` says which version laid it out and gives its ids; `meta.properties` repeats the
-// ids the way Kafka's own tools want them.
+// Who a data directory is: `format.json` says which version laid it out and gives its ids; `meta.properties` repeats
+// the ids the way Kafka's own tools want them.
 
 import type { Random } from "../base/random.ts";
 import { randomUuid } from "../base/random.ts";

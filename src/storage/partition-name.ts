@@ -42,15 +42,16 @@ export function isRetiredName(name: string): boolean {
 /**
  * The name under which a partition is moved aside.
  *
- * @param name   A partition's directory name. Its topic is cut short where the result would pass 255 bytes, as in Kafka.
+ * @param name   A partition's directory name. Its topic is cut short where the result would pass 255 bytes, as Kafka
+ *               does it.
  * @param uuid   Told apart by this: 32 hexadecimal digits, dashes allowed, or 22 characters of base64url.
  * @param reason Ends the name.
  */
 export function asideName(name: string, uuid: string, reason: AsideReason): string {
   const ending = `.${hexOf(uuid)}-${reason}`;
   const cut = name.lastIndexOf("-");
-  const partition = name.slice(cut);
-  return `${name.slice(0, Math.min(cut, nameBytesMax - partition.length - ending.length))}${partition}${ending}`;
+  const kept = name.slice(cut) + ending;
+  return name.slice(0, Math.min(cut, nameBytesMax - kept.length)) + kept;
 }
 
 function hexOf(uuid: string): string {

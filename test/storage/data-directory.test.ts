@@ -79,7 +79,7 @@ describe("identity", () => {
     expect((await open(disk)).clusterId).toBe(clusterId);
   });
 
-  test("format.json missing beside partitions or Kafka's files: refused, never made anew", async () => {
+  test("format.json missing beside partitions or Kafka's files: refused", async () => {
     for (const leftover of ["orders-0/00000000000000000000.log", "meta.properties", "checkpoint"]) {
       const disk = new FaultyDisk();
       disk.setContents(`${root}/${leftover}`, Buffer.from("x"));
@@ -97,7 +97,7 @@ describe("identity", () => {
     expect(textOf(disk, ".gitignore")).toBe("*");
   });
 
-  test("power cut at every call of the first opening: the next one succeeds, and says one id from then on", async () => {
+  test("first opening: power cut at every call: the next succeeds, one id from then on", async () => {
     for (let nth = 1, isDone = false; !isDone; nth++) {
       const disk = new FaultyDisk();
       disk.plan({ effect: "halt-after", nth });
@@ -142,7 +142,7 @@ describe("lock", () => {
 });
 
 describe("clean marker", () => {
-  test("stopped in order: clean once; the marker is gone for good before anything else changes", async () => {
+  test("stopped in order: clean once; the marker goes first, for good", async () => {
     const disk = await stopped();
     const before = disk.operationCount;
     const data = await open(disk);
@@ -158,7 +158,7 @@ describe("clean marker", () => {
     expect([again.wasClean, again.checkpointOf("orders-0")]).toEqual([false, entry(5)]);
   });
 
-  test("a marker of another checkpoint, damaged or empty: not clean, the checkpoint is used all the same", async () => {
+  test("marker of another checkpoint, or damaged: not clean, the checkpoint is used", async () => {
     const good = await stopped();
     const marker = textOf(good, "clean");
     for (const content of ["", "{", "[]", marker.replace(/[0-9a-f]{8}/, "00000000"), "null"]) {
@@ -178,7 +178,7 @@ describe("clean marker", () => {
     expect([again.wasClean, again.checkpointOf("orders-0")]).toEqual([true, entry(5)]);
   });
 
-  test("power cut at every call of an orderly stop: clean only with the last checkpoint", async () => {
+  test("orderly stop: power cut at every call: clean only with the last checkpoint", async () => {
     const seen = new Set<boolean>();
     for (let nth = 1, isDone = false; !isDone; nth++) {
       const disk = await stopped();
@@ -243,7 +243,7 @@ describe("partitions", () => {
     expect(names.filter((name) => /^b-0\.[0-9a-f]{32}-stray$/.test(name))).toHaveLength(1);
   });
 
-  test("power cut at every call of a retirement: the old name or the new, with all it holds", async () => {
+  test("retirement: power cut at every call: the old name or the new, with all it holds", async () => {
     for (let nth = 1, isDone = false; !isDone; nth++) {
       const [disk, data] = await withPartitions("a-0");
       const log = await disk.open(`${root}/a-0/00000000000000000000.log`, "write");
@@ -287,7 +287,7 @@ describe("states of the real disk", () => {
     expect(fs.readFileSync(`${base}/file`, "utf8")).toBe("mine");
   });
 
-  test("a directory in place of a file: refused, nothing changed, free again afterwards", async () => {
+  test("a directory in place of a file: refused, nothing changed, unlocked", async () => {
     const disk = new NodeDisk({ readMode: "map" });
     const at = `${base}/odd`;
     for (const name of ["format.json", "meta.properties", "clean", "checkpoint"]) {

@@ -1,4 +1,4 @@
-// What every Disk must do, run against the real one and the one in memory, so that tests on the second mean something.
+// What every Disk must do, run against the real one and the one in memory, so that tests on the second mean much.
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { AssertionFailure } from "../../src/base/assert.ts";
@@ -74,7 +74,7 @@ export function describeDiskContract(kind: DiskKind): void {
       await file.close();
     });
 
-    test("write: more chunks than one system call takes, empty ones among them: all in order", async () => {
+    test("write: more chunks than one call takes, empty ones among them: in order", async () => {
       const whole = pattern(3, 7_500);
       const chunks = Array.from({ length: 3_000 }, (_, index) => {
         const at = Math.floor(index / 3) * 7 + (index % 3) * 3;
@@ -156,7 +156,7 @@ export function describeDiskContract(kind: DiskKind): void {
     }
 
     if (kind.hasMaps) {
-      test("map: made before the bytes: shows what was written since, at any place and length", async () => {
+      test("map: made before the bytes: shows what was written since, at any place", async () => {
         const file = await disk.open(`${root}/f`, "write");
         const map = await file.map(16 << 20);
         const bytes = pattern(5, 6 << 20);
@@ -311,7 +311,7 @@ export function describeDiskContract(kind: DiskKind): void {
       await second();
     });
 
-    test("replaceWhole and readWhole: new, shorter, longer, empty: exactly the bytes, no leftovers", async () => {
+    test("replaceWhole: new, shorter, longer, empty: exactly the bytes, no leftovers", async () => {
       for (const length of [100, 10, 5_000, 0]) {
         await replaceWhole(disk, `${root}/f`, pattern(length, length));
         expect(await readWhole(disk, `${root}/f`)).toEqual(pattern(length, length));

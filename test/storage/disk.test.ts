@@ -23,7 +23,7 @@ for (const [name, options] of memoryKinds) {
   });
 }
 
-test("replaceWhole: power cut at every call: the old bytes or the new, whole; the new once it said so", async () => {
+test("replaceWhole: power cut at every call: old or new, whole; new once it said so", async () => {
   const seen = new Set<string>();
   for (const effect of ["halt-before", "halt-after"] as const) {
     for (let nth = 1, isDone = false; !isDone; nth++) {
@@ -47,7 +47,7 @@ test("replaceWhole: power cut at every call: the old bytes or the new, whole; th
   expect(seen.size).toBe(2);
 });
 
-test("replaceWhole: every call refused in turn: the old bytes stay or the new are there, no leftovers", async () => {
+test("replaceWhole: every call refused in turn: old or new, no leftovers", async () => {
   for (const effect of ["fail", "full"] as const) {
     for (let nth = 1, isDone = false; !isDone; nth++) {
       const disk = new FaultyDisk();

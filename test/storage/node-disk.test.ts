@@ -104,7 +104,7 @@ test.runIf(native !== null)("lock: held here: a second process is refused", asyn
   await unlock();
 });
 
-test("lock by process id: a living holder refuses, a dead, unreadable or own number does not", async () => {
+test("lock by process id: only a living holder keeps others out", async () => {
   const disk = new NodeDisk({ readMode: "map", native: null });
   const file = `${newDirectory()}/.lock`;
   const child = await startChild("console.log('up'); setInterval(() => undefined, 1000)", {

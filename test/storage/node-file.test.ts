@@ -76,7 +76,7 @@ test.runIf(native !== null)(
   },
 );
 
-test("full disk: reserve refuses and takes nothing, write refuses, room made: goes on", async (context) => {
+test("full disk: reserve takes nothing, write refuses, room made: goes on", async (context) => {
   if (!isMounted || native === null)
     return context.skip("no small file system can be mounted here");
   const disk = new NodeDisk({ readMode: "map" });

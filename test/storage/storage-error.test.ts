@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { LogError } from "../../src/base/error.ts";
 import { errnoError, storageError, systemCodeOf } from "../../src/storage/storage-error.ts";
 
-test("storageError: by the system's code: full or failed, the cause kept, no directory named", () => {
+test("storageError: full or failed by the system's code, no directory named", () => {
   const names = ["ENOSPC", "EDQUOT", "EIO", "EACCES"].map((code) => {
     const cause = Object.assign(new Error(`${code}: /secret/f`), { code });
     const error = storageError("write", "/secret/f", cause);

@@ -56,7 +56,7 @@ describe("power cut", () => {
     );
   });
 
-  test("subset: every sector old or new by itself, sizes by themselves, never anything else", async () => {
+  test("subset: sectors and size each by itself, old or new, never anything else", async () => {
     const seen = await outcomes(await written(), "subset");
     expect(seen.size).toBeGreaterThan(40);
     expect([...seen].some((state) => state.startsWith("1111") && state.includes("3"))).toBe(true);
@@ -132,7 +132,7 @@ describe("names after a power cut", () => {
     expect(await namesSeen(disk)).toEqual(new Set(["/f:10"]));
   });
 
-  test("written, renamed over, directory synced, the file not: the new name may be empty", async () => {
+  test("renamed over, directory synced, the file not: the new name may be empty", async () => {
     const disk = new FaultyDisk();
     disk.setContents("/f", filled(1, 5));
     const file = await disk.open("/t", "write");
@@ -165,7 +165,7 @@ describe("names after a power cut", () => {
     expect(await namesSeen(disk)).toEqual(new Set([""]));
   });
 
-  test("moved between directories: under one name, never two or none; then the old name reused", async () => {
+  test("moved between directories: under one name, never two or none", async () => {
     const disk = new FaultyDisk();
     disk.setContents("/a/f", filled(1, 5));
     disk.setContents("/b/x", filled(1, 1));
@@ -235,7 +235,7 @@ describe("faults", () => {
     expect(disk.contents("/d.log")).toEqual(filled(1, 10));
   });
 
-  test("a failed sync: bytes stay readable, a second sync says yes, a power cut takes them", async () => {
+  test("a failed sync: bytes stay readable, the next says yes, a power cut takes them", async () => {
     const disk = await written();
     const file = await disk.open("/f", "write");
     disk.plan({ effect: "fail", kind: "sync" });
@@ -275,7 +275,7 @@ describe("faults", () => {
     expect(await disk.freeBytes("/")).toBe(400);
   });
 
-  test("views: after the map's end they hold poison, and the count tells of maps left", async () => {
+  test("views: after the map's end they hold poison; live maps are counted", async () => {
     const disk = await written();
     const file = await disk.open("/f", "read");
     const map = await file.map(4 * sectorBytes);
@@ -297,7 +297,7 @@ describe("faults", () => {
     map?.unmap();
   });
 
-  test("a schedule: calls take effect in some other order, the same for the same seed", async () => {
+  test("a schedule: calls take effect in another order, the same for one seed", async () => {
     const orderOf = async (seed: number): Promise<string> => {
       const disk = new FaultyDisk({ schedule: seededRandom(seed) });
       const done: number[] = [];
