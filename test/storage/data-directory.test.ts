@@ -97,7 +97,7 @@ describe("identity", () => {
     expect(textOf(disk, ".gitignore")).toBe("*");
   });
 
-  test("first opening: power cut at every call: the next succeeds, one id from then on", async () => {
+  test("first opening: power cut at every call: the next one succeeds, one id", async () => {
     for (let nth = 1, isDone = false; !isDone; nth++) {
       const disk = new FaultyDisk();
       disk.plan({ effect: "halt-after", nth });
@@ -243,7 +243,7 @@ describe("partitions", () => {
     expect(names.filter((name) => /^b-0\.[0-9a-f]{32}-stray$/.test(name))).toHaveLength(1);
   });
 
-  test("retirement: power cut at every call: the old name or the new, with all it holds", async () => {
+  test("retirement: power cut at every call: old name or new, with all it holds", async () => {
     for (let nth = 1, isDone = false; !isDone; nth++) {
       const [disk, data] = await withPartitions("a-0");
       const log = await disk.open(`${root}/a-0/00000000000000000000.log`, "write");

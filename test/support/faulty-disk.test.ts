@@ -235,7 +235,7 @@ describe("faults", () => {
     expect(disk.contents("/d.log")).toEqual(filled(1, 10));
   });
 
-  test("a failed sync: bytes stay readable, the next says yes, a power cut takes them", async () => {
+  test("a failed sync: bytes readable, the next says yes, a power cut takes them", async () => {
     const disk = await written();
     const file = await disk.open("/f", "write");
     disk.plan({ effect: "fail", kind: "sync" });

@@ -3,8 +3,8 @@
 // - Power cut (`crash`): what `sync` and `syncDirectory` did not cover may be lost. Each 512-byte sector of a file is
 //   old or as any later write left it, in any mix; its size likewise; each created, renamed or removed name happened or
 //   did not, so a renamed file may be empty. Synced bytes never change: bytes beside a write in its sector are safe.
-// - Death of the process (`kill`): everything that took effect stays visible, and unsynced things may still be lost in a
-//   later power cut. Files, maps and locks of the dead process are gone; its late calls are refused.
+// - Death of the process (`kill`): everything that took effect stays visible, and unsynced things may still be lost
+//   in a later power cut. Files, maps and locks of the dead process are gone; its late calls are refused.
 // - Planned faults (`plan`): the n-th matching call fails with KAFKA_STORAGE_ERROR or DISK_FULL, a write perhaps after
 //   half of its bytes; a failed sync marks its bytes clean: they can be read, are never written, and a later sync says
 //   yes all the same. `halt-before` and `halt-after` stop the machine at a call.
