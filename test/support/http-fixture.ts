@@ -16,6 +16,8 @@ import { MemoryServices } from "./memory-services.ts";
 export interface FixtureOptions extends Partial<Omit<MemoryServicesOptions, "clock">> {
   readonly clock?: Clock;
   readonly limits?: Partial<HttpLimits>;
+  /** An engine that is there already. */
+  readonly services?: MemoryServices;
 }
 
 /** A door, its engine, and what it logged. */
@@ -45,7 +47,7 @@ export interface JsonAnswer {
 /** Builds one; `close` it at the end. */
 export async function httpFixture(options: FixtureOptions = {}): Promise<HttpFixture> {
   const clock = options.clock ?? systemClock;
-  const services = new MemoryServices({ ...options, clock });
+  const services = options.services ?? new MemoryServices({ ...options, clock });
   const logged: { message: string; facts: object }[] = [];
   const note = (facts: object, message: string): void => {
     logged.push({ facts, message });

@@ -48,6 +48,8 @@ export interface HttpDoorOptions {
 /** The HTTP door; `app` is its fastify instance, ready for `inject`. */
 export interface HttpDoor extends Door {
   readonly app: FastifyInstance;
+  /** Reads, polls and streams waiting now. */
+  readonly waiting: number;
 }
 
 /** Builds the door; it accepts nothing before `listen`. */
@@ -73,6 +75,9 @@ export async function createHttpDoor(options: HttpDoorOptions): Promise<HttpDoor
   await app.ready();
   return {
     app,
+    get waiting() {
+      return metrics.waiting;
+    },
     listen: async () => {
       await app.listen({ host: options.host, port: options.port });
     },

@@ -66,7 +66,8 @@ export class PollFetch {
   /** Takes what is there. */
   async once(): Promise<void> {
     await this.#session.placePositions(this.#context.services, this.#terms.from);
-    await this.#read(0, null);
+    const hasReset = await this.#read(0, null);
+    if (hasReset && this.count === 0) await this.#read(0, null);
   }
 
   /** Takes what is there, or waits for the first of: records, another assignment, the time, the signal. */
@@ -135,11 +136,12 @@ export class PollFetch {
     });
   }
 
-  async #read(waitMs: number, signal: AbortSignal | null): Promise<void> {
+  // True when positions outside their log were moved into it.
+  async #read(waitMs: number, signal: AbortSignal | null): Promise<boolean> {
     const { services } = this.#context;
     const { maxBytes } = this.#terms;
     const owned = this.#session.owned().filter(({ position }) => position !== null);
-    if (owned.length === 0) return;
+    if (owned.length === 0) return false;
     // Each poll begins at another partition, so that a full one does not starve the others.
     const first = rotation++ % owned.length;
     const order = [...owned.slice(first), ...owned.slice(0, first)];
@@ -155,6 +157,7 @@ export class PollFetch {
     });
     const lost = this.#takeAll(order, fetched);
     for (const { part, from } of lost) await resetPosition(services, part, from);
+    return lost.length > 0;
   }
 
   // Partitions whose position is outside their log, with where they go on.
