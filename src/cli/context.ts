@@ -49,14 +49,20 @@ export function addExamples(command: Command, ...examples: readonly string[]): C
   return command.addHelpText("after", `\n${title}\n${lines.join("\n")}`);
 }
 
+/** A client for one command: it gives up soon, for somebody is waiting at a terminal. */
+export function newClient(context: CliContext, options: ServerOptions): VarveClient {
+  const { clock } = context.io;
+  return createClient({ url: options.url, clock, clientId: "varve-cli", retriesMax: 3 });
+}
+
 /** Runs `use` with a client that is closed afterwards, and at once when the user wants to stop. */
 export async function withClient<Result>(
   context: CliContext,
   options: ServerOptions,
   use: (client: VarveClient) => Promise<Result>,
 ): Promise<Result> {
-  const { clock, stop } = context.io;
-  const client = createClient({ url: options.url, clock, clientId: "varve-cli" });
+  const { stop } = context.io;
+  const client = newClient(context, options);
   const end = (): void => void client.close();
   stop.addEventListener("abort", end);
   try {

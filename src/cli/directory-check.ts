@@ -139,7 +139,7 @@ class OwnFiles {
     if (bytes !== null && checkpoint === null) {
       this.#problem("checkpoint", "does not match its checksum; a server scans instead");
     }
-    const isClean = await disk.exists(join(this.#path, "clean"));
+    const isClean = await disk.exists(join(this.#path, "clean-shutdown"));
     if (!isClean) {
       this.#note(null, "no orderly stop: a server is running or was killed; ends may still move");
     }

@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import { LogError } from "../base/error.ts";
+import { storedLeaderEpoch } from "../log/batch-frame.ts";
 import { RecordCursor } from "../record/record-cursor.ts";
 import { IndexFile } from "./index-file.ts";
 import { type SegmentEnd, SegmentReader, type StoredBatch } from "./segment-reader.ts";
@@ -146,6 +147,10 @@ class SegmentCheck {
   #checkChain(batch: StoredBatch): void {
     const { mayHaveHoles } = this.#segment;
     const expected = this.#nextOffset;
+    if (batch.leaderEpoch !== storedLeaderEpoch) {
+      const detail = `batch of offset ${batch.baseOffset} has leader epoch ${batch.leaderEpoch}`;
+      this.#reportAt(batch, detail);
+    }
     const isRight = mayHaveHoles ? batch.baseOffset >= expected : batch.baseOffset === expected;
     if (isRight) return;
     const what = `batch begins at offset ${batch.baseOffset}, expected ${expected}`;

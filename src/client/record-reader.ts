@@ -170,19 +170,20 @@ export class RecordReader implements AsyncIterable<ConsumedRecord> {
     from: string,
     signal: AbortSignal,
   ): AsyncGenerator<Page, void, undefined> {
-    let ahead = this.#page(partition, from, signal);
-    try {
-      while (true) {
-        const page = await ahead;
-        // Nothing found: the caller decides when to ask again.
-        const isEmpty = page.records.length === 0;
-        if (!isEmpty) ahead = this.#page(partition, page.next, signal);
-        yield page;
-        if (isEmpty) ahead = this.#page(partition, page.next, signal);
-      }
-    } finally {
-      // The caller may leave while this runs, or after it failed: neither is news any more.
-      ahead.catch(() => undefined);
+    const ask = (position: string): Promise<Page> => {
+      const page = this.#page(partition, position, signal);
+      // It may fail while the caller is busy, or after it has left; awaiting it below still throws.
+      page.catch(() => undefined);
+      return page;
+    };
+    let ahead = ask(from);
+    while (true) {
+      const page = await ahead;
+      // Nothing found: the caller decides when to ask again.
+      const isEmpty = page.records.length === 0;
+      if (!isEmpty) ahead = ask(page.next);
+      yield page;
+      if (isEmpty) ahead = ask(page.next);
     }
   }
 

@@ -123,11 +123,9 @@ describe("http transport: what is sent again", () => {
 
 describe("http transport: pauses", () => {
   test("Retry-After: is waited for, longer than the backoff", async () => {
-    const refusal = {
-      ...(problem(503, "SERVER_OVERLOADED") as object),
-      headers: { "retry-after": "3" },
-    };
-    const server = await serve(inTurn(refusal as Answer, good));
+    const refusal = problem(503, "SERVER_OVERLOADED");
+    const patient = { ...(refusal as { status: number }), headers: { "retry-after": "3" } };
+    const server = await serve(inTurn(patient, good));
     const clock = new FakeClock();
     const calling = transportTo(server.url, { clock }).call(post("refused"));
     while (server.requests.length < 1 || clock.nextTimerMs !== 3_000) await clock.run(0);
