@@ -175,7 +175,7 @@ export class DataDirectory {
     assert(this.#checkpointCrc !== null, "a checkpoint was written");
     const fields = { version: formatVersion, checkpoint: hexOfCrc(this.#checkpointCrc) };
     const bytes = Buffer.from(`${JSON.stringify(fields)}\n`);
-    await replaceWhole(this.#disk, `${this.path}/clean`, bytes);
+    await replaceWhole(this.#disk, `${this.path}/clean-shutdown`, bytes);
   }
 
   /** Names of all partition directories, sorted; other names are left alone. */
@@ -287,7 +287,7 @@ async function readFormat({ disk, path }: DataDirectoryOptions): Promise<Format 
 
 // Removes the clean marker, durably, and returns the checksum in it; null when there was none worth its name.
 async function takeCleanMarker({ disk, path }: DataDirectoryOptions): Promise<string | null> {
-  const marker = `${path}/clean`;
+  const marker = `${path}/clean-shutdown`;
   const bytes = await readWhole(disk, marker);
   if (bytes === null) return null;
   await disk.remove(marker);

@@ -151,7 +151,7 @@ describe("clean marker", () => {
       .slice(before)
       .filter(({ kind }) => ["write", "remove", "rename", "syncDirectory"].includes(kind));
     expect(changes.map(({ kind, path: at }) => `${kind} ${at}`)).toEqual([
-      `remove ${root}/clean`,
+      `remove ${root}/clean-shutdown`,
       `syncDirectory ${root}`,
     ]);
     const again = await open(disk.crash(seededRandom(1), "none"));
@@ -160,10 +160,10 @@ describe("clean marker", () => {
 
   test("marker of another checkpoint, or damaged: not clean, the checkpoint is used", async () => {
     const good = await stopped();
-    const marker = textOf(good, "clean");
+    const marker = textOf(good, "clean-shutdown");
     for (const content of ["", "{", "[]", marker.replace(/[0-9a-f]{8}/, "00000000"), "null"]) {
       const disk = await stopped();
-      disk.setContents(`${root}/clean`, Buffer.from(content));
+      disk.setContents(`${root}/clean-shutdown`, Buffer.from(content));
       const data = await open(disk);
       expect([data.wasClean, data.checkpointOf("orders-0")]).toEqual([false, entry(5)]);
     }
@@ -290,7 +290,7 @@ describe("states of the real disk", () => {
   test("a directory in place of a file: refused, nothing changed, unlocked", async () => {
     const disk = new NodeDisk({ readMode: "map" });
     const at = `${base}/odd`;
-    for (const name of ["format.json", "meta.properties", "clean", "checkpoint"]) {
+    for (const name of ["format.json", "meta.properties", "clean-shutdown", "checkpoint"]) {
       fs.rmSync(at, { recursive: true, force: true });
       const data = await open(disk, { path: at });
       await data.writeCheckpoint(entries(1));
