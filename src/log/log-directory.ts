@@ -2,29 +2,52 @@
 
 import { LogError } from "../base/error.ts";
 import type { Disk } from "../storage/disk.ts";
+import type { LogEnd } from "./active-segment.ts";
 import type { LogOptions } from "./log-options.ts";
 import { baseOffsetOfDerivedName, baseOffsetOfName, Segment, segmentName } from "./segment.ts";
 
+const redoName = /^(\d{20})-(\d{1,16})-(\d{1,16})\.redo$/;
 const deletedName = /^\d{20}\.(log|index|timeindex)\.deleted$/;
 
+/** A redo file: which segment it is for, and where in it its bytes belong. */
+export interface RedoFile {
+  readonly path: string;
+  readonly baseOffset: number;
+  readonly from: LogEnd;
+}
+
+/** What a directory holds for a log. */
+export interface DirectoryContent {
+  /** Ascending. */
+  readonly segments: readonly Segment[];
+  /** Left by recoveries that did not come to their end. */
+  readonly redoFiles: readonly RedoFile[];
+}
+
 /**
- * The segments on disk, ascending. Removes `.deleted` files and indexes without a log.
+ * Lists a directory once. Removes `.deleted` files and indexes without a log.
  * @throws KAFKA_STORAGE_ERROR
  */
-export async function listSegments(options: LogOptions): Promise<readonly Segment[]> {
+export async function listDirectory(options: LogOptions): Promise<DirectoryContent> {
   const { disk, directory } = options;
   const names = await disk.list(directory);
   const bases = new Set<number>();
+  const redoFiles: RedoFile[] = [];
   for (const name of names) {
     const base = baseOffsetOfName(name);
     if (base !== null) bases.add(base);
+    const redo = redoName.exec(name);
+    if (redo === null) continue;
+    const [baseOffset = 0, offset = 0, position = 0] = redo.slice(1).map(Number);
+    redoFiles.push({ path: `${directory}/${name}`, baseOffset, from: { offset, position } });
   }
   for (const name of names) {
     const base = baseOffsetOfDerivedName(name);
     const isOrphan = base !== null && !bases.has(base);
     if (isOrphan || deletedName.test(name)) await disk.remove(`${directory}/${name}`);
   }
-  return [...bases].sort((a, b) => a - b).map((base) => new Segment(directory, base));
+  const ascending = [...bases].sort((a, b) => a - b);
+  return { segments: ascending.map((base) => new Segment(directory, base)), redoFiles };
 }
 
 /** Makes the directory and an empty segment that begins at offset 0, durably. @throws KAFKA_STORAGE_ERROR, DISK_FULL */
@@ -61,6 +84,11 @@ export function noSegmentsError(directory: string, expectedOffset: number): LogE
 export function quarantinePath(directory: string, segment: Segment, cut: TailCut): string {
   const name = `${segmentName(segment.baseOffset)}-${cut.position}-${cut.nowMs}.tail`;
   return `${directory}/quarantine/${name}`;
+}
+
+/** Where the bytes of a segment from a recovery point on are kept while they are written again in place. */
+export function redoPath(directory: string, segment: Segment, from: LogEnd): string {
+  return `${directory}/${segmentName(segment.baseOffset)}-${from.offset}-${from.position}.redo`;
 }
 
 /** A cut: where, and when. */

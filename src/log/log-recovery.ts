@@ -3,7 +3,7 @@
 //
 //   found                                                            done
 //   closed cleanly, active segment as long as the checkpoint says     opened without a scan
-//   good batches from the recovery point to the end                   written again, synced, then shown
+//   good batches from the recovery point to the end                   written again (a copy stands by), synced, shown
 //   a bad place in the last segment, nothing good W or more behind    torn tail: copied to quarantine/, then cut
 //   a bad place with a good batch W or more behind it                 corrupt: such a batch proves a sync over the place
 //   a bad place, or a gap, with a later segment behind it             corrupt: a roll syncs the segment before
@@ -25,18 +25,20 @@ import type { LogEnd } from "./active-segment.ts";
 import { removeIndexes } from "./index-files.ts";
 import {
   createFirstSegment,
-  listSegments,
+  listDirectory,
   noSegmentsError,
   parentOf,
   quarantinePath,
+  type RedoFile,
+  redoPath,
   removeSegment,
 } from "./log-directory.ts";
 import type { LogOptions } from "./log-options.ts";
 import {
+  copyBytes,
   copyRange,
   holdsBatch,
   isOtherFormat,
-  rewriteRange,
   type ScanLimits,
   type ScanResult,
   scanBatches,
@@ -69,7 +71,8 @@ interface Finding {
  */
 export async function recoverLog(options: LogOptions): Promise<RecoveredLog> {
   const checkpoint = believable(options);
-  let segments = await listSegments(options);
+  const { segments: found, redoFiles } = await listDirectory(options);
+  let segments = found;
   if (segments.length === 0) {
     const expectedOffset = checkpoint?.recoveryPoint ?? 0;
     if (!options.createIfMissing || expectedOffset > 0) {
@@ -79,6 +82,7 @@ export async function recoverLog(options: LogOptions): Promise<RecoveredLog> {
   }
   const logStartOffset = Math.max(checkpoint?.logStartOffset ?? 0, at(segments, 0).baseOffset);
   segments = await dropBelow(options, segments, logStartOffset);
+  for (const file of redoFiles) await redo(options, file, segments);
   const finding = withStart(await findEnd(options, segments, checkpoint), {
     segments,
     checkpoint,
@@ -293,16 +297,59 @@ async function settleTail(options: LogOptions, tail: Tail): Promise<Finding> {
     }
     await cutTail(options, tail);
   }
-  if (size > from.position) {
-    await rewriteRange(file, from.position, end.position);
-    await file.sync();
-  }
+  if (end.position > from.position) await writeAgain(options, tail);
+  else if (size > end.position) await file.sync();
   // After the death of a process the names it made are seen but may not be durable; the first one's parent neither.
   await disk.syncDirectory(directory);
   if (options.checkpoint === null) await disk.syncDirectory(parentOf(directory));
   const cutBytes = size - end.position;
   observer.recovered({ scannedBytes: tail.scannedBytes, cutBytes, logEndOffset: end.offset });
   return { segment, end, damage: null };
+}
+
+// After a failed sync the page cache may hold bytes that the disk does not have and that no later sync would write. So
+// what is not known to be durable is made dirty again and synced before anybody sees it. Most of it will have been
+// durable all along: a copy stands by until that sync, lest a power cut spoil what is being written.
+async function writeAgain(options: LogOptions, tail: Tail): Promise<void> {
+  const { disk, directory } = options;
+  const { segment, file, from, scan } = tail;
+  const path = redoPath(directory, segment, from);
+  const range = { from: from.position, to: scan.end.position };
+  await copyRange(disk, file, { ...range, path });
+  await disk.syncDirectory(directory);
+  await copyBytes(file, file, { ...range, target: from.position });
+  await file.sync();
+  await disk.remove(path);
+}
+
+// Ends what an interrupted recovery began. A redo file is whole, to its last batch, before the first byte in place is
+// touched; one that is not whole is of no use and of no need.
+async function redo(
+  options: LogOptions,
+  { path, baseOffset, from }: RedoFile,
+  segments: readonly Segment[],
+): Promise<void> {
+  const { disk, limits, logger } = options;
+  const segment = segments.find((each) => each.baseOffset === baseOffset);
+  const copy = await disk.open(path, "read");
+  try {
+    const size = await copy.size();
+    const start = { offset: from.offset, position: 0 };
+    const scan = await scanBatches(copy, start, { size, batchBytesMax: limits.unsyncedBytesMax });
+    if (segment !== undefined && scan.damage === null && size > 0) {
+      const file = await disk.open(segment.logPath, "write");
+      try {
+        await copyBytes(copy, file, { from: 0, to: size, target: from.position });
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      logger.info({ path, size }, "an interrupted recovery has been taken up");
+    }
+  } finally {
+    await copy.close();
+  }
+  await disk.remove(path);
 }
 
 // The copy is durable before anything is cut, and an index never outlives the batches it points to.

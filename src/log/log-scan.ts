@@ -154,7 +154,7 @@ export async function holdsBatch(
   return false;
 }
 
-/** Copies [from, to) of a file into a new file, durably but for its name. */
+/** Copies [from, to) of a file into another one, which then holds nothing else; durably but for its name. */
 export async function copyRange(
   disk: Disk,
   file: DiskFile,
@@ -162,25 +162,23 @@ export async function copyRange(
 ): Promise<void> {
   const copy = await disk.open(range.path, "write");
   try {
-    const source = new FileBytes(file);
-    for (let position = range.from; position < range.to; position += pieceBytes) {
-      const length = Math.min(pieceBytes, range.to - position);
-      await copy.write([await source.bytes(position, length)], position - range.from);
-    }
+    await copy.truncate(0);
+    await copyBytes(file, copy, { from: range.from, to: range.to, target: 0 });
     await copy.sync();
   } finally {
     await copy.close();
   }
 }
 
-/**
- * Writes [from, to) again with the bytes it has. After a failed sync the page cache may hold bytes that the disk does
- * not have and that no sync would write; now they are dirty again.
- */
-export async function rewriteRange(file: DiskFile, from: number, to: number): Promise<void> {
-  const source = new FileBytes(file);
-  for (let position = from; position < to; position += pieceBytes) {
-    const length = Math.min(pieceBytes, to - position);
-    await file.write([await source.bytes(position, length)], position);
+/** Writes bytes [from, to) of one file into another (or the same) from position `target` on. */
+export async function copyBytes(
+  source: DiskFile,
+  target: DiskFile,
+  range: { readonly from: number; readonly to: number; readonly target: number },
+): Promise<void> {
+  const bytes = new FileBytes(source);
+  for (let position = range.from; position < range.to; position += pieceBytes) {
+    const piece = await bytes.bytes(position, Math.min(pieceBytes, range.to - position));
+    await target.write([piece], range.target + position - range.from);
   }
 }

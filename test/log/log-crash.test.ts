@@ -1,29 +1,28 @@
 import { describe, expect, test } from "vitest";
-import { seededRandom } from "../../src/base/random.ts";
+import { type Random, seededRandom } from "../../src/base/random.ts";
+import type { LogConfig } from "../../src/log/log-types.ts";
 import { FaultyDisk } from "../support/faulty-disk.ts";
 import { LogFixture } from "../support/log-fixture.ts";
 import { LogLedger } from "../support/log-ledger.ts";
 
-const config = { segmentBytes: 700, retentionBytes: 1500, indexIntervalBytes: 150 };
-
-function fixtureOf(disk: FaultyDisk): LogFixture {
-  return new LogFixture({ disk, config });
-}
+const small = { segmentBytes: 700, retentionBytes: 1500, indexIntervalBytes: 150 };
 
 // Appends of every kind over several segments, two checkpoints, trim, retention, a clean stop and a start.
 async function workload(fixture: LogFixture, ledger: LogLedger): Promise<void> {
   let log = await fixture.open();
   await fixture.persist();
-  const pending = [ledger.append(log, [2]), ledger.append(log, [1, 3])];
-  await Promise.all(pending);
+  await Promise.all([ledger.append(log, [2]), ledger.append(log, [1, 3])]);
   for (let index = 0; index < 5; index++) await ledger.append(log, [3]);
   await fixture.persist();
-  await ledger.append(log, [1], false);
-  await ledger.append(log, [2, 2], false);
+  const lazy = [ledger.append(log, [1], false), ledger.append(log, [2, 2], false)];
+  await Promise.all([log.flush(), ...lazy]);
+  ledger.appendUnawaited(log, [1, 1]);
+  await fixture.clock.run(0);
+  ledger.appendUnawaited(log, [2]);
+  await fixture.clock.run(0);
   await ledger.append(log, [4]);
   await ledger.trim(log, 7);
-  const late = Promise.all([ledger.append(log, [5]), ledger.append(log, [5]), log.flush()]);
-  await late;
+  await Promise.all([ledger.append(log, [5]), ledger.append(log, [5]), log.flush()]);
   ledger.startMax = Number.POSITIVE_INFINITY;
   await log.applyRetention();
   ledger.startMax = log.positions().logStartOffset;
@@ -38,7 +37,7 @@ async function workload(fixture: LogFixture, ledger: LogLedger): Promise<void> {
   await fixture.persist();
 }
 
-async function interrupted(work: Promise<void>): Promise<void> {
+async function interrupted(work: Promise<unknown>): Promise<void> {
   try {
     await work;
   } catch (error) {
@@ -46,24 +45,35 @@ async function interrupted(work: Promise<void>): Promise<void> {
   }
 }
 
-async function countOperations(): Promise<number> {
+async function countOperations(config: Partial<LogConfig>): Promise<number> {
   const disk = new FaultyDisk();
-  await workload(fixtureOf(disk), new LogLedger());
+  await workload(new LogFixture({ disk, config }), new LogLedger());
   return disk.operationCount;
 }
 
-describe("log: power cut at every disk operation", () => {
-  for (const effect of ["halt-before", "halt-after"] as const) {
-    test(`${effect}: durable records stay, nothing is invented, offsets go on`, async () => {
-      const count = await countOperations();
+// The disk after the machine stopped at the n-th call of the workload; half of the time only the process died.
+async function stoppedAt(
+  nth: number,
+  how: { config: Partial<LogConfig>; ledger: LogLedger; random: Random },
+): Promise<FaultyDisk> {
+  const disk = new FaultyDisk();
+  disk.plan({ nth, effect: how.random.below(2) === 0 ? "halt-before" : "halt-after" });
+  await interrupted(workload(new LogFixture({ disk, config: how.config }), how.ledger));
+  return how.random.below(4) === 0 ? disk.kill() : disk.crash(how.random);
+}
+
+for (const durability of ["fsync", "os"] as const) {
+  const config = { ...small, durability };
+  const fixtureOf = (disk: FaultyDisk): LogFixture => new LogFixture({ disk, config });
+
+  describe(`log under ${durability}: machine stops at every disk operation`, () => {
+    test("durable records stay, nothing is invented, offsets go on, twice in a row", async () => {
+      const count = await countOperations(config);
       expect(count).toBeGreaterThan(100);
       for (let nth = 1; nth <= count; nth++) {
-        const ledger = new LogLedger();
-        const disk = new FaultyDisk();
-        disk.plan({ nth, effect });
-        await interrupted(workload(fixtureOf(disk), ledger));
         const random = seededRandom(nth);
-        const after = fixtureOf(disk.crash(random));
+        const ledger = new LogLedger();
+        const after = fixtureOf(await stoppedAt(nth, { config, ledger, random }));
         await after.open();
         await ledger.check(after);
         await ledger.append(after.log, [3]);
@@ -72,5 +82,25 @@ describe("log: power cut at every disk operation", () => {
         await ledger.check(again);
       }
     });
-  }
-});
+
+    test("the machine also stops at every operation of the recovery: same result", async () => {
+      const count = await countOperations(config);
+      for (let nth = 5; nth <= count; nth += 9) {
+        const random = seededRandom(1000 + nth);
+        const ledger = new LogLedger();
+        let disk = await stoppedAt(nth, { config, ledger, random });
+        for (let step = 1; ; step++) {
+          const halted = disk.plan({ nth: step, effect: "halt-after" });
+          const fixture = fixtureOf(disk);
+          await interrupted(fixture.open());
+          if (halted.hits === 0) {
+            halted.cancel();
+            await ledger.check(fixture);
+            break;
+          }
+          disk = random.below(2) === 0 ? disk.kill() : disk.crash(random);
+        }
+      }
+    });
+  });
+}

@@ -22,10 +22,16 @@ describe("log: append and read", () => {
     const again = new LogFixture({ disk: fixture.disk });
     await again.open();
     expect((await again.readAll(37)).map((record) => record.value)).toEqual(values.slice(37));
-    expect(again.log.positions()).toEqual({ logStartOffset: 0, highWatermark: 100, logEndOffset: 100 });
+    expect(again.log.positions()).toEqual({
+      logStartOffset: 0,
+      highWatermark: 100,
+      logEndOffset: 100,
+    });
     again.log.append([batchOfSize(100)]);
     await again.log.flush();
     expect((await again.readAll(99)).length).toBe(2);
-    expect((fixture.disk as FaultyDisk).paths().filter((p) => p.startsWith(logDirectory)).length).toBeGreaterThan(5);
+    expect(
+      (fixture.disk as FaultyDisk).paths().filter((p) => p.startsWith(logDirectory)).length,
+    ).toBeGreaterThan(5);
   });
 });

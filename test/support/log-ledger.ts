@@ -38,6 +38,11 @@ export class LogLedger {
     });
   }
 
+  /** Appends without asking for a sync and without waiting; the ledger learns when it was durable after all. */
+  appendUnawaited(log: Log, counts: readonly number[]): void {
+    this.append(log, counts, false).catch(() => undefined);
+  }
+
   /** Trims; the ledger learns when the new start is durable. */
   async trim(log: Log, offset: number): Promise<void> {
     this.startMax = Math.max(this.startMax, offset);
@@ -55,13 +60,13 @@ export class LogLedger {
     expect(highWatermark).toBeGreaterThanOrEqual(this.durableEnd);
     expect(logEndOffset).toBe(highWatermark);
     const records = await fixture.readAll(logStartOffset);
-    expect(records.map((record) => record.offset)).toEqual(
-      Array.from({ length: highWatermark - logStartOffset }, (_, index) => logStartOffset + index),
-    );
-    for (const { offset, value } of records) {
-      expect(this.sent.get(offset), `offset ${offset}`).toContain(value);
+    expect(records.length).toBe(highWatermark - logStartOffset);
+    records.forEach(({ offset, value }, index) => {
+      if (offset !== logStartOffset + index || !this.sent.get(offset)?.has(value ?? "")) {
+        throw new Error(`record ${index} read has offset ${offset} and value ${value}`);
+      }
       this.sent.set(offset, new Set([value ?? ""]));
-    }
+    });
     for (const offset of this.sent.keys()) if (offset >= highWatermark) this.sent.delete(offset);
     this.durableEnd = highWatermark;
     this.start = logStartOffset;
