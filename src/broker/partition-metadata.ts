@@ -3,10 +3,10 @@
 //   version: 0
 //   topic_id: <22 characters of base64url>
 
-import type { Disk } from "../storage/disk.ts";
-import { readWhole, replaceWhole } from "../storage/disk.ts";
+import { type Disk, type DiskFile, replaceWhole } from "../storage/disk.ts";
 
 const fileName = "partition.metadata";
+const fileBytesMax = 128;
 const pattern = /^version: 0\r?\ntopic_id: ([A-Za-z0-9_-]{22})\s*$/;
 
 /** A topic id as Kafka's tools write it: 22 characters of base64url instead of a UUID with dashes. */
@@ -35,7 +35,24 @@ export async function writePartitionMetadata(
 
 /** The topic id (UUID text) a directory belongs to; null when the file is missing or cannot be understood. */
 export async function readPartitionMetadata(disk: Disk, directory: string): Promise<string | null> {
-  const bytes = await readWhole(disk, `${directory}/${fileName}`);
-  const short = bytes === null ? null : pattern.exec(new TextDecoder().decode(bytes))?.[1];
-  return short === undefined || short === null ? null : longTopicId(short);
+  // Opened without asking first whether it exists: every partition goes through here at every start.
+  const file = await openIfThere(disk, `${directory}/${fileName}`);
+  if (file === null) return null;
+  try {
+    const bytes = new Uint8Array(fileBytesMax);
+    const count = await file.read(bytes, 0);
+    const short = pattern.exec(Buffer.from(bytes.subarray(0, count)).toString("latin1"))?.[1];
+    return short === undefined ? null : longTopicId(short);
+  } finally {
+    await file.close();
+  }
+}
+
+async function openIfThere(disk: Disk, path: string): Promise<DiskFile | null> {
+  try {
+    return await disk.open(path, "read");
+  } catch (error) {
+    if (await disk.exists(path)) throw error;
+    return null;
+  }
 }
