@@ -56,8 +56,6 @@ export class Coordinator<Event> {
   #snapshotBytes = 0;
   #snapshot: Promise<void> | null = null;
   #reload: Promise<void> | null = null;
-  /** Counts loads: a snapshot of an earlier one must stop. */
-  #loadCount = 0;
   /** Events of a newer program were skipped: they must not be trimmed away. */
   #keepsUnknown = false;
 
@@ -234,7 +232,6 @@ export class Coordinator<Event> {
 
   async #load(): Promise<void> {
     const { log, machine, logger, name } = this.#options;
-    this.#loadCount++;
     this.#tail = null;
     this.#timers.clear();
     machine.clear();
@@ -293,7 +290,6 @@ export class Coordinator<Event> {
   /** Never rejects: a snapshot that fails is tried again after as much growth as the first. */
   async #writeSnapshot(): Promise<void> {
     const { log, machine, clock, logger, name } = this.#options;
-    const loadCount = this.#loadCount;
     const firstOffset = this.#nextOffset;
     const events = machine.snapshot()[Symbol.iterator]();
     this.#grownBytes = 0;
@@ -306,7 +302,7 @@ export class Coordinator<Event> {
         this.#watch(pending);
         writtenBytes += encodedBytes(slice);
         await pending.durable;
-        if (this.#state !== "ready" || this.#loadCount !== loadCount) return;
+        if (this.#state !== "ready") return;
       }
       await log.trim(firstOffset);
       this.#snapshotBytes = writtenBytes;

@@ -54,34 +54,40 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** The record of an event; the bytes are new. */
 export function encodeGroupEvent(event: GroupEvent): EncodedEvent {
-  const { key, value } = textOf(event);
+  const { key, value } = jsonOf(event);
   return {
-    key: Buffer.from(JSON.stringify({ kind: event.kind, ...key })),
-    value: value === null ? null : Buffer.from(JSON.stringify({ version, ...value })),
+    key: Buffer.from(JSON.stringify(key)),
+    value: value === null ? null : Buffer.from(JSON.stringify(value)),
   };
 }
 
-function textOf(event: GroupEvent): { readonly key: object; readonly value: object | null } {
-  switch (event.kind) {
-    case "group":
-      return { key: { group: event.group }, value: event.header };
+function jsonOf(event: GroupEvent): { readonly key: object; readonly value: object | null } {
+  const { kind } = event;
+  switch (kind) {
+    case "group": {
+      const { group, header } = event;
+      return { key: { kind, group }, value: header === null ? null : { version, ...header } };
+    }
     case "member": {
-      const { group, memberId, member } = event;
-      const key = { group, member: memberId };
-      if (member === null) return { key, value: null };
-      const { memberId: _, assigned, revoking, ...rest } = member;
-      return { key, value: { ...rest, assigned: listOf(assigned), revoking: listOf(revoking) } };
+      const key = { kind, group: event.group, member: event.memberId };
+      if (event.member === null) return { key, value: null };
+      const { memberId: _, assigned, revoking, ...rest } = event.member;
+      const sets = { assigned: listOf(assigned), revoking: listOf(revoking) };
+      return { key, value: { version, ...rest, ...sets } };
     }
     case "target": {
-      const key = { group: event.group, member: event.memberId };
-      return { key, value: { partitions: listOf(event.target) } };
+      const key = { kind, group: event.group, member: event.memberId };
+      return { key, value: { version, partitions: listOf(event.target) } };
     }
     case "offset": {
       const { group, topic, partition, committed } = event;
-      return { key: { group, topic, partition }, value: committed };
+      const key = { kind, group, topic, partition };
+      if (committed === null) return { key, value: null };
+      const { offset, metadata, committedAtMs, topicId } = committed;
+      return { key, value: { version, offset, metadata, committedAtMs, topicId } };
     }
     case "topic":
-      return { key: { topic: event.topic, topicId: event.topicId }, value: null };
+      return { key: { kind, topic: event.topic, topicId: event.topicId }, value: null };
   }
 }
 

@@ -224,6 +224,21 @@ describe("coordinator: schedule", () => {
     expect(machine.texts.get("a")).toBe("1");
   });
 
+  test("the state is read again: what was scheduled on the lost one is forgotten", async () => {
+    const log = new MemoryStateLog();
+    const { coordinator, machine, clock } = await openOn(log);
+    log.autoSync = false;
+    coordinator.schedule("k", 100, machine.put("late", "1"));
+    const lost = stateOf(coordinator.run(machine.put("a", "1")));
+    log.fail(diskFull);
+    expect(await lost).toBe("DISK_FULL");
+    expect(coordinator.state).toBe("ready");
+    expect(coordinator.isScheduled("k")).toBe(false);
+    log.autoSync = true;
+    await clock.run(1000);
+    expect(machine.texts.size).toBe(0);
+  });
+
   test("after close: nothing scheduled runs", async () => {
     const log = new MemoryStateLog();
     const { coordinator, machine, clock } = await openOn(log);

@@ -17,7 +17,11 @@ function newMachine(limits: Partial<GroupLimits> = {}) {
   return { topics, machine };
 }
 
-function join(machine: GroupMachine, memberId: string, group = "g", nowMs?: number): void {
+function join(
+  machine: GroupMachine,
+  memberId: string,
+  { group = "g", nowMs }: { readonly group?: string; readonly nowMs?: number } = {},
+): void {
   const request = beat({ group, memberId, subscribedTopics: ["t"], ownedPartitions: [] });
   runOn(machine, machine.heartbeat(request), nowMs);
 }
@@ -93,7 +97,7 @@ describe("group machine: groups", () => {
 
   test("as many as there may be: no new one, by joining or committing; the others go on", () => {
     const { machine } = newMachine({ groupCountMax: 1 });
-    join(machine, "a", "one");
+    join(machine, "a", { group: "one" });
     const request = beat({
       group: "two",
       memberId: "b",
@@ -103,7 +107,7 @@ describe("group machine: groups", () => {
     expect(refusalOf(machine, machine.heartbeat(request))).toBe("POLICY_VIOLATION");
     const offsets = [{ topic: "t", partition: 0, offset: 1, metadata: "" }];
     expect(refusalOf(machine, machine.alter("two", offsets))).toBe("POLICY_VIOLATION");
-    join(machine, "b", "one");
+    join(machine, "b", { group: "one" });
   });
 });
 
@@ -166,7 +170,7 @@ describe("group machine: offsets", () => {
     const { machine } = newMachine();
     commit(machine, { topic: "t", nowMs: 0 });
     commit(machine, { topic: "u", nowMs: 0 });
-    join(machine, "a", "g", 0);
+    join(machine, "a", { nowMs: 0 });
     runOn(machine, machine.expireOffsets("g"), 8 * dayMs);
     expect(machine.committedOffsets("g", null).map(({ topic }) => topic)).toEqual(["t"]);
     leave(machine, "a", 8 * dayMs);
@@ -246,6 +250,19 @@ describe("group machine: snapshot", () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  test("a group is deleted while its offsets are being written: it does not come back", () => {
+    const { machine } = newMachine();
+    for (const partition of [0, 1, 2]) commit(machine, { partition });
+    const written: GroupEvent[] = [];
+    for (const event of machine.snapshot()) {
+      written.push(event);
+      if (event.kind !== "offset") continue;
+      const { events } = runOn(machine, machine.delete("g"));
+      written.push(...events);
+    }
+    expect(written.map(({ kind }) => kind)).toEqual(["group", "offset", "group"]);
   });
 
   test("cleared: nothing is left", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { FakeClock } from "../support/fake-clock.ts";
 import { GroupClient, openGroups } from "../support/group-world.ts";
-import { MemoryStateLog } from "../support/memory-state-log.ts";
+import type { MemoryStateLog } from "../support/memory-state-log.ts";
 
 const joining = { subscribedTopics: ["t"], sessionTimeoutMs: 1000, rebalanceTimeoutMs: 5000 };
 
