@@ -92,7 +92,7 @@ export class MemoryGroups implements GroupServices {
           partitions.map((partition) => keyOf({ topic, partition })),
         ),
       );
-      for (const key of [...member.assigned]) {
+      for (const key of member.assigned) {
         if (!member.target.has(key) && !owned.has(key)) member.assigned.delete(key);
       }
       this.#wakeAll(group);
@@ -250,18 +250,18 @@ export class MemoryGroups implements GroupServices {
   }
 
   #wakeAll(group: Group): void {
-    for (const member of group.members.values()) for (const wake of [...member.wakers]) wake();
+    for (const member of group.members.values()) for (const wake of member.wakers) wake();
   }
 
   #remove(group: Group, member: Member): void {
     group.members.delete(member.memberId);
-    for (const wake of [...member.wakers]) wake();
+    for (const wake of member.wakers) wake();
     this.#retarget(group);
   }
 
   #expire(group: Group): void {
     const nowMs = this.#clock.nowMs();
-    for (const member of [...group.members.values()]) {
+    for (const member of group.members.values()) {
       if (nowMs - member.lastSeenMs > member.sessionTimeoutMs) this.#remove(group, member);
     }
   }

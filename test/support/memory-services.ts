@@ -50,7 +50,7 @@ class MemoryPartition {
     this.endOffset = nextOffsetAt(view, 0);
     const maxTimestampMs = maxTimestampAt(view, 0);
     this.batches.push({ baseOffset, nextOffset: this.endOffset, maxTimestampMs, bytes });
-    for (const wake of [...this.waiters]) wake();
+    for (const wake of this.waiters) wake();
     return baseOffset;
   }
 }

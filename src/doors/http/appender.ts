@@ -1,20 +1,43 @@
 // Sends batches to the engine. Failures become results, so that no caller of the hot path needs a catch.
+//
+// The door packs batches up to a size of its own. A topic whose max.message.bytes is lower refuses them although each record
+// is small enough; the limit is then looked up, remembered, and the records go out again in batches that fit.
 
-import { nameError } from "./problem.ts";
+import { viewOf } from "../../base/bytes.ts";
+import { recordCountAt } from "../../record/batch-header.ts";
+import type { RecordHeader } from "../../record/batch-builder.ts";
+import { RecordCursor } from "../../record/record-cursor.ts";
 import type {
-  DataServices,
   ProducePartition,
   ProducePartitionResult,
   RequiredAcks,
+  Services,
 } from "../../services.ts";
+import { nameError } from "./problem.ts";
+import { RecordDraft } from "./record-draft.ts";
+import { recordBytesBound, returnBuilder, takeBuilder } from "./staging.ts";
+
+const learnedMax = 10_000;
 
 /** Sends produce requests and answers for each partition. */
 export class Appender {
-  readonly #data: DataServices;
+  readonly #services: Services;
+  readonly #batchBytesMax: number;
+  readonly #learned = new Map<string, number>();
 
-  /** @param data The engine. */
-  constructor(data: DataServices) {
-    this.#data = data;
+  /**
+   * @param services      The engine.
+   * @param batchBytesMax Batches are built up to this where a topic is not known to take less.
+   */
+  constructor(services: Services, batchBytesMax: number) {
+    this.#services = services;
+    this.#batchBytesMax = batchBytesMax;
+  }
+
+  /** Up to which size batches for a topic are to be built. */
+  batchBytesMaxOf(topic: string): number {
+    if (this.#learned.size === 0) return this.#batchBytesMax;
+    return this.#learned.get(topic) ?? this.#batchBytesMax;
   }
 
   /** Appends one partition's batches. Never rejects. */
@@ -28,12 +51,96 @@ export class Appender {
     acks: RequiredAcks,
     partitions: readonly ProducePartition[],
   ): Promise<readonly ProducePartitionResult[]> {
+    const results = await this.#send(acks, partitions);
+    if (!results.some(({ error }) => error === "MESSAGE_TOO_LARGE")) return results;
+    const settled = [...results];
+    for (const [index, result] of results.entries()) {
+      const part = partitions[index];
+      if (result.error !== "MESSAGE_TOO_LARGE" || part === undefined) continue;
+      settled[index] = await this.#sendSmaller(acks, part, result);
+    }
+    return settled;
+  }
+
+  async #send(
+    acks: RequiredAcks,
+    partitions: readonly ProducePartition[],
+  ): Promise<readonly ProducePartitionResult[]> {
     try {
-      return await this.#data.produce({ acks, partitions });
+      return await this.#services.data.produce({ acks, partitions });
     } catch (error) {
       return partitions.map((part) => failed(part, error));
     }
   }
+
+  async #sendSmaller(
+    acks: RequiredAcks,
+    part: ProducePartition,
+    refused: ProducePartitionResult,
+  ): Promise<ProducePartitionResult> {
+    const limit = await this.#limitOf(part.topic);
+    const isDivisible = part.batches.some((batch) => {
+      return batch.length > limit && recordCountAt(viewOf(batch), 0) > 1;
+    });
+    if (!isDivisible) return refused;
+    const smaller = { ...part, batches: divide(part.batches, limit) };
+    const [result] = await this.#send(acks, [smaller]);
+    return result ?? refused;
+  }
+
+  async #limitOf(topic: string): Promise<number> {
+    try {
+      const { configs } = await this.#services.topics.describe(topic);
+      const stated = Number(configs.find(({ name }) => name === "max.message.bytes")?.value);
+      if (!Number.isSafeInteger(stated)) return this.#batchBytesMax;
+      if (this.#learned.size >= learnedMax) this.#learned.clear();
+      const limit = Math.min(stated, this.#batchBytesMax);
+      this.#learned.set(topic, limit);
+      return limit;
+    } catch {
+      // The topic is going away; the refusal stands.
+      return this.#batchBytesMax;
+    }
+  }
+}
+
+// The same records in batches of at most `bytesMax`, where one record alone is not larger.
+function divide(batches: readonly Uint8Array[], bytesMax: number): readonly Uint8Array[] {
+  const divided: Uint8Array[] = [];
+  const builder = takeBuilder();
+  const cursor = new RecordCursor();
+  const draft = new RecordDraft();
+  for (const batch of batches) {
+    cursor.reset(batch);
+    while (cursor.next()) {
+      fill(draft, cursor);
+      if (builder.count > 0 && builder.sizeBytes + recordBytesBound(draft) > bytesMax) {
+        divided.push(builder.build());
+        builder.reset();
+      }
+      builder.append(draft, draft.valueStart, draft.value === null ? -1 : draft.valueEnd);
+    }
+  }
+  if (builder.count > 0) divided.push(builder.build());
+  returnBuilder(builder);
+  return divided;
+}
+
+function fill(draft: RecordDraft, cursor: RecordCursor): void {
+  const { bytes } = cursor;
+  draft.reset();
+  draft.timestampMs = cursor.timestampMs;
+  if (cursor.keyStart >= 0) draft.key = bytes.subarray(cursor.keyStart, cursor.keyEnd);
+  if (cursor.valueStart >= 0) draft.setValue(bytes, cursor.valueStart, cursor.valueEnd);
+  if (cursor.headerCount === 0) return;
+  const headers: RecordHeader[] = [];
+  while (cursor.nextHeader()) {
+    const { headerKeyStart, headerKeyEnd, headerValueStart, headerValueEnd } = cursor;
+    const key = Buffer.from(bytes.subarray(headerKeyStart, headerKeyEnd)).toString("utf8");
+    const isNull = headerValueStart < 0;
+    headers.push({ key, value: isNull ? null : bytes.subarray(headerValueStart, headerValueEnd) });
+  }
+  draft.headers = headers;
 }
 
 function failed(part: ProducePartition, error: unknown): ProducePartitionResult {

@@ -182,29 +182,18 @@ function digitsEnd(bytes: Uint8Array, start: number, end: number): number {
   return at;
 }
 
+// The characters that may follow a backslash by themselves: " \\ / b f n r t.
+const shortEscapes: readonly number[] = [0x22, 0x5c, 0x2f, 0x62, 0x66, 0x6e, 0x72, 0x74];
+
 // One past an escape whose letter is at `at`; -1 when it is none.
 function escapeEnd(bytes: Uint8Array, at: number, end: number): number {
-  if (at >= end) return -1;
-  switch (bytes[at]) {
-    case 0x22:
-    case 0x5c:
-    case 0x2f:
-    case 0x62:
-    case 0x66:
-    case 0x6e:
-    case 0x72:
-    case 0x74:
-      return at + 1;
-    case 0x75:
-      break;
-    default:
-      return -1;
-  }
-  if (at + 5 > end) return -1;
+  const letter = at < end ? (bytes[at] ?? 0) : 0;
+  if (shortEscapes.includes(letter)) return at + 1;
+  if (letter !== 0x75 || at + 5 > end) return -1;
   for (let digit = at + 1; digit < at + 5; digit++) {
     const byte = bytes[digit] ?? 0;
-    const letter = byte | 0x20;
-    const isHex = (byte >= 0x30 && byte <= 0x39) || (letter >= 0x61 && letter <= 0x66);
+    const small = byte | 0x20;
+    const isHex = (byte >= 0x30 && byte <= 0x39) || (small >= 0x61 && small <= 0x66);
     if (!isHex) return -1;
   }
   return at + 5;

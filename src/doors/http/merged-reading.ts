@@ -1,7 +1,7 @@
 // Reads all partitions of a topic together: within one page records come in the order of their timestamps, and in each
 // partition in the order of their offsets.
 
-import { LogError } from "../../base/error.ts";
+import type { LogError } from "../../base/error.ts";
 import type { RecordCursor } from "../../record/record-cursor.ts";
 import type { FetchResult } from "../../services.ts";
 import type { HttpContext } from "./http-context.ts";

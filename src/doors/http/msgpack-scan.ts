@@ -126,22 +126,11 @@ export class MsgpackScanner {
   }
 
   #skipScalar(kind: MsgpackKind | null): boolean {
-    switch (kind) {
-      case "text":
-      case "bytes":
-        return this.span();
-      case "number": {
-        const from = this.at;
-        this.number();
-        return this.at > from;
-      }
-      case "nil":
-      case "boolean":
-        this.at++;
-        return true;
-      default:
-        return false;
-    }
+    if (kind === "text" || kind === "bytes") return this.span();
+    const from = this.at;
+    if (kind === "number") this.number();
+    else if (kind === "nil" || kind === "boolean") this.at++;
+    return this.at > from;
   }
 
   #head(codes: { readonly fixed: number; readonly short: number; readonly long: number }): number {

@@ -13,11 +13,13 @@ import type {
 import type { RecordDraft } from "./record-draft.ts";
 import { recordBytesBound, returnBuilder, takeBuilder } from "./staging.ts";
 
-/** Sends one partition's batches; never rejects: failures are in the result. */
-export type SendBatches = (
-  acks: RequiredAcks,
-  part: ProducePartition,
-) => Promise<ProducePartitionResult>;
+/** What the packer sends by. */
+export interface BatchSender {
+  /** Appends one partition's batches; never rejects: failures are in the result. */
+  one(acks: RequiredAcks, part: ProducePartition): Promise<ProducePartitionResult>;
+  /** Up to which size batches for a topic are built. */
+  batchBytesMaxOf(topic: string): number;
+}
 
 /** Who waits for one record. */
 export interface RecordWaiter {
@@ -47,18 +49,13 @@ const lanesMax = 10_000;
 
 /** Collects single records until the end of the event-loop turn. */
 export class Packer {
-  readonly #send: SendBatches;
-  readonly #batchBytesMax: number;
+  readonly #sender: BatchSender;
   readonly #lanes = new Map<string, TopicLane>();
   #dirty: { readonly lane: TopicLane; readonly pack: Pack }[] = [];
 
-  /**
-   * @param send          How batches leave.
-   * @param batchBytesMax A batch is sent before it grows past this.
-   */
-  constructor(send: SendBatches, batchBytesMax: number) {
-    this.#send = send;
-    this.#batchBytesMax = batchBytesMax;
+  /** @param sender How batches leave. */
+  constructor(sender: BatchSender) {
+    this.#sender = sender;
   }
 
   /** The lane of a topic as it is now. */
@@ -85,7 +82,8 @@ export class Packer {
     const pack = this.#packOf(lane, partition);
     const isFull =
       pack.builder !== null &&
-      pack.builder.sizeBytes + recordBytesBound(draft) > this.#batchBytesMax;
+      pack.builder.sizeBytes + recordBytesBound(draft) >
+        this.#sender.batchBytesMaxOf(lane.topic.name);
     if (isFull || (pack.builder !== null && pack.acks !== acks)) this.#sendPack(lane, pack);
     if (pack.builder === null) {
       pack.builder = takeBuilder();
@@ -126,8 +124,8 @@ export class Packer {
     pack.builder = null;
     pack.waiters = [];
     const part = { topic: lane.topic.name, partition, batches, expectedEndOffset: null };
-    // `send` puts every failure into its result, so nothing can be lost here.
-    void this.#send(acks, part).then((result) => settleAll(waiters, result));
+    // `one` puts every failure into its result, so nothing can be lost here.
+    void this.#sender.one(acks, part).then((result) => settleAll(waiters, result));
   }
 }
 

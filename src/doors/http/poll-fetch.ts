@@ -1,5 +1,6 @@
 // The reading part of a poll: records of all partitions of a member, shared fairly, waiting for data or a new assignment.
 
+import type { LogError } from "../../base/error.ts";
 import type { FetchPartitionResult, FetchResult } from "../../services.ts";
 import type { HttpContext } from "./http-context.ts";
 import type { OwnedPartition, PollSession } from "./poll-session.ts";
@@ -166,28 +167,27 @@ export class PollFetch {
     fetched: FetchResult,
   ): readonly { readonly part: OwnedPartition; readonly from: "earliest" | "latest" }[] {
     const lost: { part: OwnedPartition; from: "earliest" | "latest" }[] = [];
+    let failure: LogError | null = null;
     try {
       for (const [index, part] of order.entries()) {
         const result = fetched.partitions[index];
         if (result === undefined) continue;
-        switch (result.error) {
-          case null:
-            this.#take(part, result);
-            break;
-          case "UNKNOWN_TOPIC_OR_PARTITION":
-            part.position = null;
-            break;
-          case "OFFSET_BELOW_LOG_START":
-            // The records are gone; what is left starts at the log start.
-            lost.push({ part, from: "earliest" });
-            break;
-          case "OFFSET_OUT_OF_RANGE":
-            lost.push({ part, from: this.#terms.from });
-            break;
-          default:
-            throw fetchError(result, part.position ?? 0);
+        const { error } = result;
+        if (error === null) {
+          this.#take(part, result);
+        } else if (error === "UNKNOWN_TOPIC_OR_PARTITION") {
+          part.position = null;
+        } else if (error === "OFFSET_BELOW_LOG_START") {
+          // The records are gone; what is left starts at the log start.
+          lost.push({ part, from: "earliest" });
+        } else if (error === "OFFSET_OUT_OF_RANGE") {
+          lost.push({ part, from: this.#terms.from });
+        } else {
+          failure ??= fetchError(result, part.position ?? 0);
         }
       }
+      // A damaged partition does not hold back the others.
+      if (failure !== null && this.count === 0) throw failure;
     } finally {
       fetched.release();
     }

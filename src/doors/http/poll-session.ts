@@ -242,7 +242,7 @@ export class PollSession {
       }
     }
     let hasChanged = false;
-    for (const key of [...this.#owned.keys()]) {
+    for (const key of this.#owned.keys()) {
       if (wanted.has(key)) continue;
       this.#owned.delete(key);
       hasChanged = true;

@@ -60,11 +60,8 @@ class Producer {
 
   constructor(context: HttpContext) {
     this.#context = context;
-    this.#appender = new Appender(context.services.data);
-    this.#packer = new Packer(
-      (acks, part) => this.#appender.one(acks, part),
-      context.limits.batchBytesMax,
-    );
+    this.#appender = new Appender(context.services, context.limits.batchBytesMax);
+    this.#packer = new Packer(this.#appender);
   }
 
   /** Takes one request; every outcome, thrown ones too, ends in a reply. */
@@ -117,7 +114,7 @@ class Producer {
       partition: terms.partition,
       stickyPartition,
       nowMs: this.#context.clock.nowMs(),
-      batchBytesMax: this.#context.limits.batchBytesMax,
+      batchBytesMax: this.#appender.batchBytesMaxOf(topic.name),
     };
   }
 

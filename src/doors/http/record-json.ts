@@ -128,21 +128,18 @@ export class JsonRecordReader {
 
   #field(field: NonNullable<ReturnType<typeof recordFieldAt>>): void {
     const draft = this.#draft;
-    switch (field) {
-      case "value":
-        this.#value();
-        return;
-      case "headers":
-        draft.headers = this.#headers();
-        return;
-      case "partition":
-        if (!this.#null()) draft.partition = checkedPartition(this.#number(), this.#index);
-        return;
-      case "timestampMs":
-        if (!this.#null()) draft.timestampMs = checkedTimestamp(this.#number(), this.#index);
-        return;
-      default:
-        if (!this.#null()) this.#stringField(field);
+    if (field === "value") {
+      this.#value();
+    } else if (this.#null()) {
+      return;
+    } else if (field === "headers") {
+      draft.headers = this.#headers();
+    } else if (field === "partition") {
+      draft.partition = checkedPartition(this.#number(), this.#index);
+    } else if (field === "timestampMs") {
+      draft.timestampMs = checkedTimestamp(this.#number(), this.#index);
+    } else {
+      this.#stringField(field);
     }
   }
 
@@ -210,7 +207,6 @@ export class JsonRecordReader {
   #headers(): readonly RecordHeader[] {
     const scanner = this.#scanner;
     const headers: RecordHeader[] = [];
-    if (this.#null()) return headers;
     if (!scanner.take(objectOpen)) throw badRecord(this.#index, "'headers' must be an object");
     if (scanner.take(objectClose)) return headers;
     do {

@@ -83,18 +83,14 @@ export class MsgpackRecordReader {
     const scanner = this.#scanner;
     const draft = this.#draft;
     if (scanner.nil()) return;
-    switch (field) {
-      case "headers":
-        draft.headers = this.#headers();
-        return;
-      case "partition":
-        draft.partition = checkedPartition(scanner.number(), this.#index);
-        return;
-      case "timestampMs":
-        draft.timestampMs = checkedTimestamp(scanner.number(), this.#index);
-        return;
-      default:
-        this.#bytesField(field);
+    if (field === "headers") {
+      draft.headers = this.#headers();
+    } else if (field === "partition") {
+      draft.partition = checkedPartition(scanner.number(), this.#index);
+    } else if (field === "timestampMs") {
+      draft.timestampMs = checkedTimestamp(scanner.number(), this.#index);
+    } else {
+      this.#bytesField(field);
     }
   }
 

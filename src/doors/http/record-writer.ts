@@ -6,7 +6,7 @@
 import { isUtf8 } from "node:buffer";
 import { LogError } from "../../base/error.ts";
 import type { RecordCursor } from "../../record/record-cursor.ts";
-import { ByteWriter } from "./byte-writer.ts";
+import type { ByteWriter } from "./byte-writer.ts";
 import { isJson } from "./json-scan.ts";
 import { packValue } from "./replies.ts";
 

@@ -31,7 +31,7 @@ describe("poll", () => {
     expect(status).toBe(200);
     expect(body.member).toMatch(/./);
     expect(body.assignment).toEqual([{ topic: "t", partitions: [0, 1] }]);
-    expect(values(body).sort()).toEqual([1, 2, 3]);
+    expect(values(body).toSorted((a, b) => Number(a) - Number(b))).toEqual([1, 2, 3]);
     expect(body.positions).toEqual([
       { topic: "t", partition: 0, offset: 2 },
       { topic: "t", partition: 1, offset: 1 },
@@ -64,7 +64,9 @@ describe("poll", () => {
     await poll({ member: "a" });
     expect((await poll({ member: "b" })).body.assignment).toEqual([]);
     // The poll of `a` commits, gives partition 1 up, and only then can `b` have it.
-    expect((await poll({ member: "a" })).body.assignment).toEqual([{ topic: "t", partitions: [0] }]);
+    expect((await poll({ member: "a" })).body.assignment).toEqual([
+      { topic: "t", partitions: [0] },
+    ]);
     await produce(1, 3);
     const b = await poll({ member: "b" });
     expect(b.body.assignment).toEqual([{ topic: "t", partitions: [1] }]);
@@ -75,8 +77,13 @@ describe("poll", () => {
     await poll({ member: "a" });
     const leave = { member: "a" };
     expect((await http.json("POST", "/v1/groups/g/leave", leave)).status).toBe(204);
-    expect((await http.json("POST", "/v1/groups/g/leave", leave)).body.code).toBe("UNKNOWN_MEMBER_ID");
-    expect((await http.json("GET", "/v1/groups/g")).body).toMatchObject({ state: "EMPTY", members: [] });
+    expect((await http.json("POST", "/v1/groups/g/leave", leave)).body.code).toBe(
+      "UNKNOWN_MEMBER_ID",
+    );
+    expect((await http.json("GET", "/v1/groups/g")).body).toMatchObject({
+      state: "EMPTY",
+      members: [],
+    });
   });
 
   test("from latest: a group without commits sees only what comes", async () => {

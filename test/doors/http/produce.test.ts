@@ -35,7 +35,9 @@ describe("produce: JSON", () => {
     const answers = await Promise.all(
       [1, 2, 3].map((value) => http.json("POST", records, { records: [{ value }] })),
     );
-    const offsets = answers.map(({ body }) => body.results[0].offset).sort();
+    const offsets = answers
+      .map(({ body }) => body.results[0].offset)
+      .sort((a: number, b: number) => a - b);
     expect(offsets).toEqual([0, 1, 2]);
   });
 
