@@ -10,7 +10,9 @@ import type { GroupParams } from "./groups.ts";
 import type { HttpContext } from "./http-context.ts";
 import { parsePosition, resolvePosition } from "./positions.ts";
 import { queryOf } from "./query.ts";
+import { resetOutput } from "./group-schema.ts";
 import { negotiateValue, sendValue } from "./replies.ts";
+import { routeSchema } from "./route-schema.ts";
 
 const resetBody = Type.Object(
   {
@@ -35,6 +37,14 @@ const resetBody = Type.Object(
   { additionalProperties: false },
 );
 
+const path = "/v1/groups/:group/offsets";
+const schema = routeSchema(path, {
+  tag: "groups",
+  summary: "Replay or skip: set the offsets of a group without members",
+  body: resetBody,
+  replies: { 200: resetOutput },
+});
+
 type ResetBody = Static<typeof resetBody>;
 
 /** Registers the endpoint. */
@@ -43,26 +53,22 @@ export async function groupOffsetsPlugin(
   { context }: { readonly context: HttpContext },
 ): Promise<void> {
   const { groups } = context.services;
-  app.put<{ Params: GroupParams; Body: ResetBody }>(
-    "/v1/groups/:group/offsets",
-    { schema: { body: resetBody } },
-    async (request, reply) => {
-      const negotiated = negotiateValue(request);
-      queryOf(request, []);
-      const group = checkedName(request.params.group, "group");
-      const { dryRun = false } = request.body;
-      const wanted = await wantedOffsets(context, group, request.body);
-      const before = await groups.committedOffsets(group, wanted);
-      if (dryRun) await requireEmpty(context, group);
-      else await groups.alterOffsets(group, wanted);
-      const offsets = wanted.map(({ topic, partition, offset }, index) => {
-        const known = before[index]?.offset ?? -1;
-        return { topic, partition, before: known < 0 ? null : known, after: offset };
-      });
-      sendValue(reply, negotiated, { dryRun, offsets });
-      return reply;
-    },
-  );
+  app.put<{ Params: GroupParams; Body: ResetBody }>(path, { schema }, async (request, reply) => {
+    const negotiated = negotiateValue(request);
+    queryOf(request, []);
+    const group = checkedName(request.params.group, "group");
+    const { dryRun = false } = request.body;
+    const wanted = await wantedOffsets(context, group, request.body);
+    const before = await groups.committedOffsets(group, wanted);
+    if (dryRun) await requireEmpty(context, group);
+    else await groups.alterOffsets(group, wanted);
+    const offsets = wanted.map(({ topic, partition, offset }, index) => {
+      const known = before[index]?.offset ?? -1;
+      return { topic, partition, before: known < 0 ? null : known, after: offset };
+    });
+    sendValue(reply, negotiated, { dryRun, offsets });
+    return reply;
+  });
 }
 
 async function wantedOffsets(

@@ -8,7 +8,9 @@ import { byPlace, checkedName, offsetViews, partitionsOf, stateView } from "./gr
 import type { HttpContext } from "./http-context.ts";
 import type { PollSessions } from "./poll-sessions.ts";
 import { queryOf } from "./query.ts";
+import { groupOffsetsOutput, groupOutput, groupsOutput } from "./group-schema.ts";
 import { negotiateValue, sendValue } from "./replies.ts";
+import { routeSchema } from "./route-schema.ts";
 
 /** `{group}` of a path. */
 export interface GroupParams {
@@ -36,6 +38,45 @@ const commitBody = Type.Object(
 
 const leaveBody = Type.Object({ member: Type.String() }, { additionalProperties: false });
 
+const groupPath = "/v1/groups/:group";
+const offsetsPath = `${groupPath}/offsets`;
+const commitPath = `${groupPath}/commit`;
+const leavePath = `${groupPath}/leave`;
+
+const tag = "groups";
+const listSchema = routeSchema("/v1/groups", {
+  tag,
+  summary: "List groups",
+  replies: { 200: groupsOutput },
+});
+const showSchema = routeSchema(groupPath, {
+  tag,
+  summary: "Describe a group",
+  replies: { 200: groupOutput },
+});
+const offsetsSchema = routeSchema(offsetsPath, {
+  tag,
+  summary: "Committed offsets with lag",
+  replies: { 200: groupOffsetsOutput },
+});
+const deleteSchema = routeSchema(groupPath, {
+  tag,
+  summary: "Forget a group",
+  replies: { 204: null },
+});
+const commitSchema = routeSchema(commitPath, {
+  tag,
+  summary: "Commit the next offsets to read",
+  body: commitBody,
+  replies: { 200: groupOffsetsOutput },
+});
+const leaveSchema = routeSchema(leavePath, {
+  tag,
+  summary: "Give a member's partitions up at once",
+  body: leaveBody,
+  replies: { 204: null },
+});
+
 /** What the group plugins share. */
 export interface GroupOptions {
   readonly context: HttpContext;
@@ -47,7 +88,7 @@ export async function groupsPlugin(app: FastifyInstance, options: GroupOptions):
   const { services } = options.context;
   const { groups } = services;
   changeRoutes(app, options);
-  app.get("/v1/groups", async (request, reply) => {
+  app.get("/v1/groups", { schema: listSchema }, async (request, reply) => {
     const negotiated = negotiateValue(request);
     queryOf(request, []);
     const listed = (await groups.list()).map(({ group, state, memberCount, topics }) => {
@@ -56,7 +97,7 @@ export async function groupsPlugin(app: FastifyInstance, options: GroupOptions):
     sendValue(reply, negotiated, { groups: listed });
     return reply;
   });
-  app.get<{ Params: GroupParams }>("/v1/groups/:group", async (request, reply) => {
+  app.get<{ Params: GroupParams }>(groupPath, { schema: showSchema }, async (request, reply) => {
     const negotiated = negotiateValue(request);
     queryOf(request, []);
     const described = await groups.describe(request.params.group);
@@ -72,25 +113,33 @@ export async function groupsPlugin(app: FastifyInstance, options: GroupOptions):
     sendValue(reply, negotiated, view);
     return reply;
   });
-  app.get<{ Params: GroupParams }>("/v1/groups/:group/offsets", async (request, reply) => {
-    const negotiated = negotiateValue(request);
-    queryOf(request, []);
-    const { group, topics } = await groups.describe(request.params.group);
-    sendValue(reply, negotiated, { offsets: await groupOffsets(options.context, group, topics) });
-    return reply;
-  });
-  app.delete<{ Params: GroupParams }>("/v1/groups/:group", async (request, reply) => {
-    queryOf(request, []);
-    await groups.delete(request.params.group);
-    return reply.code(204).send();
-  });
+  app.get<{ Params: GroupParams }>(
+    offsetsPath,
+    { schema: offsetsSchema },
+    async (request, reply) => {
+      const negotiated = negotiateValue(request);
+      queryOf(request, []);
+      const { group, topics } = await groups.describe(request.params.group);
+      sendValue(reply, negotiated, { offsets: await groupOffsets(options.context, group, topics) });
+      return reply;
+    },
+  );
+  app.delete<{ Params: GroupParams }>(
+    groupPath,
+    { schema: deleteSchema },
+    async (request, reply) => {
+      queryOf(request, []);
+      await groups.delete(request.params.group);
+      return reply.code(204).send();
+    },
+  );
 }
 
 function changeRoutes(app: FastifyInstance, { context, sessions }: GroupOptions): void {
   const { services } = context;
   app.post<{ Params: GroupParams; Body: Static<typeof commitBody> }>(
-    "/v1/groups/:group/commit",
-    { schema: { body: commitBody } },
+    commitPath,
+    { schema: commitSchema },
     async (request, reply) => {
       const negotiated = negotiateValue(request);
       queryOf(request, []);
@@ -110,8 +159,8 @@ function changeRoutes(app: FastifyInstance, { context, sessions }: GroupOptions)
     },
   );
   app.post<{ Params: GroupParams; Body: Static<typeof leaveBody> }>(
-    "/v1/groups/:group/leave",
-    { schema: { body: leaveBody } },
+    leavePath,
+    { schema: leaveSchema },
     async (request, reply) => {
       queryOf(request, []);
       const group = checkedName(request.params.group, "group");

@@ -27,6 +27,7 @@ import { nameError, problemOf, problemType } from "./problem.ts";
 import { producePlugin } from "./produce.ts";
 import { recordsPlugin } from "./records.ts";
 import { sendProblem } from "./replies.ts";
+import { checkBodies } from "./route-schema.ts";
 import { topicsPlugin } from "./topics.ts";
 
 /** What the door is built from. */
@@ -69,6 +70,7 @@ export async function createHttpDoor(options: HttpDoorOptions): Promise<HttpDoor
   };
   const app = buildApp(context);
   takeBodies(app, context);
+  checkBodies(app);
   const registry = options.registry ?? new Registry();
   exportMetrics(registry, metrics);
   await registerPlugins(app, context, registry);
@@ -123,7 +125,6 @@ function buildApp(context: HttpContext): FastifyInstance {
     routerOptions: { maxParamLength: 4096 },
     exposeHeadRoutes: true,
     clientErrorHandler: refuseBrokenRequest,
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false } },
   });
   app.server.maxConnections = limits.connectionsMax;
   app.server.on("drop", () => {

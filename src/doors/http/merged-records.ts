@@ -7,6 +7,9 @@ import { partitionsOf } from "./group-view.ts";
 import type { MergedRequest } from "./merged-reading.ts";
 import { readMerged } from "./merged-reading.ts";
 import type { Encoding } from "./negotiation.ts";
+import { mediaTypes } from "./negotiation.ts";
+import { mergedOutput, readQuery } from "./record-schema.ts";
+import { routeSchema } from "./route-schema.ts";
 import { parsePosition, resolvePosition } from "./positions.ts";
 import type { ReadTerms } from "./read-query.ts";
 import { readTerms } from "./read-query.ts";
@@ -20,6 +23,15 @@ import { whileWaiting } from "./waiting.ts";
 // The stored form does not say which partition a batch is of.
 const encodings: readonly Encoding[] = ["json", "msgpack", "ndjson", "sse"];
 
+const path = "/v1/topics/:topic/records";
+const schema = routeSchema(path, {
+  tag: "records",
+  summary: "Read all partitions merged",
+  query: readQuery,
+  replies: { 200: mergedOutput },
+  replyTypes: encodings.map((encoding) => mediaTypes[encoding][0]),
+});
+
 /** Where a merged read begins. */
 export type MergedStart = Pick<MergedRequest, "topic" | "from" | "isFloating">;
 
@@ -29,8 +41,8 @@ export async function mergedRecordsPlugin(
   { context }: { readonly context: HttpContext },
 ): Promise<void> {
   app.get<{ Params: { topic: string } }>(
-    "/v1/topics/:topic/records",
-    { exposeHeadRoute: false },
+    path,
+    { schema, exposeHeadRoute: false },
     async (request, reply) => {
       const terms = readTerms(request, encodings, context);
       const start = await startOf(context, request.params.topic, terms.from);

@@ -3,11 +3,35 @@
 import type { FastifyInstance } from "fastify";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Registry } from "prom-client";
+import { Type } from "typebox";
 import type { HttpContext } from "./http-context.ts";
+import { routeSchema } from "./route-schema.ts";
 
 const nanosecondsPerMs = 1_000_000;
 // Beyond this delay at the 99th percentile since the last question, requests wait longer than anyone should send more.
 const eventLoopDelayMsMax = 1000;
+
+const tag = "operations";
+const jsonOnly = { replyTypes: ["application/json"] };
+const health = Type.Object({ status: Type.String(), problems: Type.Array(Type.String()) });
+const liveSchema = routeSchema("/livez", {
+  tag,
+  summary: "The process turns",
+  replies: { 200: Type.Object({ status: Type.String() }) },
+  ...jsonOnly,
+});
+const readySchema = routeSchema("/readyz", {
+  tag,
+  summary: "Recovered, disk writable, event loop healthy",
+  replies: { 200: health, 503: health },
+  ...jsonOnly,
+});
+const metricsSchema = routeSchema("/metrics", {
+  tag,
+  summary: "Prometheus metrics",
+  replies: { 200: Type.String() },
+  replyTypes: ["text/plain"],
+});
 
 /** Registers `/livez`, `/readyz` and `/metrics`. */
 export async function operationsPlugin(
@@ -19,8 +43,10 @@ export async function operationsPlugin(
   app.addHook("onClose", async () => {
     delay.disable();
   });
-  app.get("/livez", async (_request, reply) => reply.send({ status: "ok" }));
-  app.get("/readyz", async (_request, reply) => {
+  app.get("/livez", { schema: liveSchema }, async (_request, reply) =>
+    reply.send({ status: "ok" }),
+  );
+  app.get("/readyz", { schema: readySchema }, async (_request, reply) => {
     const health = await context.services.health();
     const problems = [...health.problems];
     const delayMs = Math.round(delay.percentile(99) / nanosecondsPerMs);
@@ -33,7 +59,7 @@ export async function operationsPlugin(
     reply.code(isReady ? 200 : 503);
     return reply.send({ status: isReady ? "ready" : "not ready", problems });
   });
-  app.get("/metrics", async (_request, reply) => {
+  app.get("/metrics", { schema: metricsSchema }, async (_request, reply) => {
     return reply.type(registry.contentType).send(await registry.metrics());
   });
 }

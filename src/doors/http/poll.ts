@@ -11,7 +11,9 @@ import type { MemberTerms, PollSession } from "./poll-session.ts";
 import type { PollSessions, PollTurn } from "./poll-sessions.ts";
 import { queryOf } from "./query.ts";
 import type { PageEncoding } from "./record-page.ts";
+import { pollOutput } from "./group-schema.ts";
 import { negotiateValue } from "./replies.ts";
+import { routeSchema } from "./route-schema.ts";
 import { whileWaiting } from "./waiting.ts";
 
 const pollBody = Type.Object(
@@ -28,28 +30,32 @@ const pollBody = Type.Object(
   { additionalProperties: false },
 );
 
+const path = "/v1/groups/:group/poll";
+const schema = routeSchema(path, {
+  tag: "groups",
+  summary: "Join, live on, commit what the last poll returned, and read",
+  body: pollBody,
+  replies: { 200: pollOutput },
+});
+
 type PollBody = Static<typeof pollBody>;
 
 /** Registers the endpoint. */
 export async function pollPlugin(app: FastifyInstance, options: GroupOptions): Promise<void> {
   const { context, sessions } = options;
-  app.post<{ Params: GroupParams; Body: PollBody }>(
-    "/v1/groups/:group/poll",
-    { schema: { body: pollBody } },
-    async (request, reply) => {
-      negotiateValue(request);
-      queryOf(request, []);
-      const turn = await enter(sessions, request, checkedName(request.params.group, "group"));
-      let isAnswered = false;
-      try {
-        await answer(context, { turn, request, reply, body: request.body });
-        isAnswered = true;
-      } finally {
-        if (!isAnswered) turn.end();
-      }
-      return reply;
-    },
-  );
+  app.post<{ Params: GroupParams; Body: PollBody }>(path, { schema }, async (request, reply) => {
+    negotiateValue(request);
+    queryOf(request, []);
+    const turn = await enter(sessions, request, checkedName(request.params.group, "group"));
+    let isAnswered = false;
+    try {
+      await answer(context, { turn, request, reply, body: request.body });
+      isAnswered = true;
+    } finally {
+      if (!isAnswered) turn.end();
+    }
+    return reply;
+  });
 }
 
 function enter(

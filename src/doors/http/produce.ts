@@ -2,13 +2,14 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Readable } from "node:stream";
+import { Type } from "typebox";
 import { LogError } from "../../base/error.ts";
 import type { TopicListing } from "../../services.ts";
 import { Appender } from "./appender.ts";
 import type { HttpContext } from "./http-context.ts";
 import { JsonRecordReader } from "./record-json.ts";
 import { MsgpackRecordReader } from "./record-msgpack.ts";
-import { bodyEncoding } from "./negotiation.ts";
+import { bodyEncoding, mediaTypes } from "./negotiation.ts";
 import { produceStream } from "./produce-stream.ts";
 import type { ProduceTerms } from "./produce-query.ts";
 import { produceTerms } from "./produce-query.ts";
@@ -18,12 +19,34 @@ import { Packer } from "./packer.ts";
 import type { Query } from "./query.ts";
 import { rawQueryNames, readRawRecord } from "./record-raw.ts";
 import { RecordDraft } from "./record-draft.ts";
+import { produceInput, produceOutput, recordInput } from "./record-schema.ts";
 import { sendProblem } from "./replies.ts";
+import { routeSchema } from "./route-schema.ts";
 import type { StagingOptions } from "./staging.ts";
 import { partitionOf, Staging } from "./staging.ts";
 
 const commonNames = ["acks", "partition"] as const;
 const rawNames = [...commonNames, ...rawQueryNames];
+const path = "/v1/topics/:topic/records";
+const integerText = Type.Optional(Type.Integer({ minimum: 0 }));
+const schema = routeSchema(path, {
+  tag: "records",
+  summary: "Append records",
+  query: {
+    acks: Type.Optional(Type.Union(["0", "1", "all"].map((name) => Type.Literal(name)))),
+    partition: integerText,
+    key: Type.Optional(Type.String({ description: "Raw bodies only." })),
+    timestampMs: integerText,
+  },
+  bodies: {
+    [mediaTypes.json[0]]: produceInput,
+    [mediaTypes.msgpack[0]]: produceInput,
+    [mediaTypes.ndjson[0]]: recordInput,
+    "application/octet-stream": Type.Any({ description: "Anything else is one value, verbatim." }),
+  },
+  replies: { 200: produceOutput, 202: null },
+});
+
 const emptyBody = Buffer.alloc(0);
 
 /** Registers the produce endpoint. */
@@ -33,8 +56,8 @@ export async function producePlugin(
 ): Promise<void> {
   const producer = new Producer(context);
   app.post<{ Params: { topic: string } }>(
-    "/v1/topics/:topic/records",
-    { config: { body: "bytes-or-stream" } },
+    path,
+    { schema, config: { body: "bytes-or-stream" } },
     (request, reply) => {
       const known = context.services.topics.lookup(request.params.topic);
       if (known !== null) {

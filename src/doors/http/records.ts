@@ -4,6 +4,9 @@ import type { FastifyInstance, FastifyReply } from "fastify";
 import { LogError } from "../../base/error.ts";
 import type { HttpContext } from "./http-context.ts";
 import type { Encoding } from "./negotiation.ts";
+import { mediaTypes } from "./negotiation.ts";
+import { pageOutput, readQuery } from "./record-schema.ts";
+import { routeSchema } from "./route-schema.ts";
 import { parsePosition, resolvePosition } from "./positions.ts";
 import { sendBatches } from "./read-batches.ts";
 import type { ReadTerms } from "./read-query.ts";
@@ -18,14 +21,23 @@ import { whileWaiting } from "./waiting.ts";
 
 const encodings: readonly Encoding[] = ["json", "msgpack", "ndjson", "sse", "batches"];
 
+const path = "/v1/topics/:topic/partitions/:partition/records";
+const schema = routeSchema(path, {
+  tag: "records",
+  summary: "Read one partition from a position",
+  query: readQuery,
+  replies: { 200: pageOutput },
+  replyTypes: encodings.map((encoding) => mediaTypes[encoding][0]),
+});
+
 /** Registers the partition read. */
 export async function recordsPlugin(
   app: FastifyInstance,
   { context }: { readonly context: HttpContext },
 ): Promise<void> {
   app.get<{ Params: { topic: string; partition: string } }>(
-    "/v1/topics/:topic/partitions/:partition/records",
-    { exposeHeadRoute: false },
+    path,
+    { schema, exposeHeadRoute: false },
     async (request, reply) => {
       const terms = readTerms(request, encodings, context);
       const partition = partitionParam(request.params.partition);

@@ -10,6 +10,8 @@ import { parsePosition, resolvePosition } from "./positions.ts";
 import { queryOf } from "./query.ts";
 import { allowNoBody } from "./bodies.ts";
 import { negotiateValue, sendValue } from "./replies.ts";
+import { routeSchema } from "./route-schema.ts";
+import { offsetsOutput, topicOutput, topicsOutput, trimOutput } from "./topic-schema.ts";
 
 const configValue = Type.Union([Type.String(), Type.Number(), Type.Boolean()]);
 
@@ -41,6 +43,52 @@ const trimBody = Type.Object(
   { additionalProperties: false },
 );
 
+const topicPath = "/v1/topics/:topic";
+const offsetsPath = `${topicPath}/offsets`;
+const trimPath = `${topicPath}/trim`;
+
+const tag = "topics";
+const listSchema = routeSchema("/v1/topics", {
+  tag,
+  summary: "List topics",
+  query: { prefix: Type.Optional(Type.String()) },
+  replies: { 200: topicsOutput },
+});
+const showSchema = routeSchema(topicPath, {
+  tag,
+  summary: "Describe a topic",
+  replies: { 200: topicOutput },
+});
+const createSchema = routeSchema(topicPath, {
+  tag,
+  summary: "Create a topic, or confirm that it exists as stated",
+  body: createBody,
+  replies: { 200: topicOutput, 201: topicOutput },
+});
+const alterSchema = routeSchema(topicPath, {
+  tag,
+  summary: "Add partitions, change config; null resets a key",
+  body: alterBody,
+  replies: { 200: topicOutput },
+});
+const deleteSchema = routeSchema(topicPath, {
+  tag,
+  summary: "Delete a topic",
+  replies: { 204: null },
+});
+const offsetsSchema = routeSchema(offsetsPath, {
+  tag,
+  summary: "The offset in each partition at a position",
+  query: { at: Type.Optional(Type.String({ default: "latest" })) },
+  replies: { 200: offsetsOutput },
+});
+const trimSchema = routeSchema(trimPath, {
+  tag,
+  summary: "Move log starts forward",
+  body: trimBody,
+  replies: { 200: trimOutput },
+});
+
 interface TopicParams {
   readonly topic: string;
 }
@@ -52,7 +100,7 @@ export async function topicsPlugin(
 ): Promise<void> {
   const { topics } = context.services;
   changePlugin(app, context);
-  app.get("/v1/topics", async (request, reply) => {
+  app.get("/v1/topics", { schema: listSchema }, async (request, reply) => {
     const negotiated = negotiateValue(request);
     const { prefix = "" } = queryOf(request, ["prefix"]);
     const listed = (await topics.list())
@@ -62,32 +110,36 @@ export async function topicsPlugin(
     sendValue(reply, negotiated, { topics: listed });
     return reply;
   });
-  app.get<{ Params: TopicParams }>("/v1/topics/:topic", async (request, reply) => {
+  app.get<{ Params: TopicParams }>(topicPath, { schema: showSchema }, async (request, reply) => {
     const negotiated = negotiateValue(request);
     queryOf(request, []);
     sendValue(reply, negotiated, shown(await topics.describe(request.params.topic)));
     return reply;
   });
-  app.get<{ Params: TopicParams }>("/v1/topics/:topic/offsets", async (request, reply) => {
-    const negotiated = negotiateValue(request);
-    const { at = "latest" } = queryOf(request, ["at"]);
-    const position = parsePosition(at, "at");
-    const { topic } = request.params;
-    const { partitions } = await topics.describe(topic);
-    const indexes = partitions.map(({ partition }) => partition);
-    const where = { topic, partitions: indexes };
-    const found = await resolvePosition(context.services.data, position, where);
-    const offsets = indexes.map((partition, index) => ({ partition, offset: found[index] ?? 0 }));
-    sendValue(reply, negotiated, { offsets });
-    return reply;
-  });
+  app.get<{ Params: TopicParams }>(
+    offsetsPath,
+    { schema: offsetsSchema },
+    async (request, reply) => {
+      const negotiated = negotiateValue(request);
+      const { at = "latest" } = queryOf(request, ["at"]);
+      const position = parsePosition(at, "at");
+      const { topic } = request.params;
+      const { partitions } = await topics.describe(topic);
+      const indexes = partitions.map(({ partition }) => partition);
+      const where = { topic, partitions: indexes };
+      const found = await resolvePosition(context.services.data, position, where);
+      const offsets = indexes.map((partition, index) => ({ partition, offset: found[index] ?? 0 }));
+      sendValue(reply, negotiated, { offsets });
+      return reply;
+    },
+  );
 }
 
 function changePlugin(app: FastifyInstance, context: HttpContext): void {
   const { topics } = context.services;
   app.put<{ Params: TopicParams; Body: Static<typeof createBody> }>(
-    "/v1/topics/:topic",
-    { schema: { body: createBody }, preValidation: allowNoBody },
+    topicPath,
+    { schema: createSchema, preValidation: allowNoBody },
     async (request, reply) => {
       const negotiated = negotiateValue(request);
       queryOf(request, []);
@@ -98,8 +150,8 @@ function changePlugin(app: FastifyInstance, context: HttpContext): void {
     },
   );
   app.patch<{ Params: TopicParams; Body: Static<typeof alterBody> }>(
-    "/v1/topics/:topic",
-    { schema: { body: alterBody }, preValidation: allowNoBody },
+    topicPath,
+    { schema: alterSchema, preValidation: allowNoBody },
     async (request, reply) => {
       const negotiated = negotiateValue(request);
       queryOf(request, []);
@@ -109,14 +161,18 @@ function changePlugin(app: FastifyInstance, context: HttpContext): void {
       return reply;
     },
   );
-  app.delete<{ Params: TopicParams }>("/v1/topics/:topic", async (request, reply) => {
-    queryOf(request, []);
-    await topics.delete(request.params.topic);
-    return reply.code(204).send();
-  });
+  app.delete<{ Params: TopicParams }>(
+    topicPath,
+    { schema: deleteSchema },
+    async (request, reply) => {
+      queryOf(request, []);
+      await topics.delete(request.params.topic);
+      return reply.code(204).send();
+    },
+  );
   app.post<{ Params: TopicParams; Body: Static<typeof trimBody> }>(
-    "/v1/topics/:topic/trim",
-    { schema: { body: trimBody } },
+    trimPath,
+    { schema: trimSchema },
     async (request, reply) => {
       const negotiated = negotiateValue(request);
       queryOf(request, []);

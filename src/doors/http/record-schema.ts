@@ -1,0 +1,81 @@
+// The shapes of records in requests and replies, for the API description.
+
+import { Type } from "typebox";
+import { closed, integer } from "./route-schema.ts";
+
+const bytes = Type.Object({ b64: Type.String() }, { additionalProperties: false });
+const headerValue = Type.Union([Type.String(), bytes, Type.Null()]);
+const headers = Type.Record(Type.String(), Type.Union([headerValue, Type.Array(headerValue)]));
+
+/** A record as a producer states it. */
+export const recordInput = closed({
+  key: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  keyB64: Type.Optional(Type.String({ description: "Standard base64." })),
+  value: Type.Optional(Type.Any({ description: "Any JSON; stored verbatim as its text." })),
+  text: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  b64: Type.Optional(Type.String({ description: "Standard base64." })),
+  headers: Type.Optional(headers),
+  partition: Type.Optional(integer),
+  timestampMs: Type.Optional(integer),
+});
+
+/** A produce request. */
+export const produceInput = closed({ records: Type.Array(recordInput, { minItems: 1 }) });
+
+const durability = Type.Union([Type.Literal("fsync"), Type.Literal("written")]);
+
+/** A produce reply, in full or minimal form. */
+export const produceOutput = Type.Union([
+  Type.Object({
+    results: Type.Array(Type.Object({ partition: integer, offset: integer })),
+    durability,
+  }),
+  Type.Object({
+    partitions: Type.Array(
+      Type.Object({ partition: integer, baseOffset: integer, count: integer }),
+    ),
+    durability,
+  }),
+]);
+
+/** A record as a reader sees it. */
+export const recordOutput = Type.Object({
+  topic: Type.Optional(Type.String({ description: "In replies over several topics." })),
+  partition: integer,
+  offset: integer,
+  timestampMs: Type.Integer(),
+  key: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  keyB64: Type.Optional(Type.String()),
+  value: Type.Optional(Type.Any()),
+  text: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  b64: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  headers,
+});
+
+/** A page of one partition. */
+export const pageOutput = Type.Object({
+  records: Type.Array(recordOutput),
+  nextOffset: integer,
+  highWatermark: integer,
+  logStartOffset: integer,
+});
+
+/** A page of all partitions. */
+export const mergedOutput = Type.Object({
+  records: Type.Array(recordOutput),
+  next: Type.String({ description: "The vector to read on from." }),
+});
+
+/** The query of every read. */
+export const readQuery = {
+  from: Type.Optional(
+    Type.String({
+      description: "earliest, latest, an offset, -N, @ms, @ISO 8601; merged reads: a vector.",
+    }),
+  ),
+  maxRecords: Type.Optional(Type.Integer({ minimum: 1, default: 500 })),
+  maxBytes: Type.Optional(Type.Integer({ minimum: 1, default: 1_048_576 })),
+  waitMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 60_000, default: 0 })),
+  as: Type.Optional(Type.Union([Type.Literal("json"), Type.Literal("text"), Type.Literal("b64")])),
+  follow: Type.Optional(Type.Boolean()),
+};
