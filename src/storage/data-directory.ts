@@ -289,9 +289,11 @@ async function readFormat({ disk, path }: DataDirectoryOptions): Promise<Format 
 async function takeCleanMarker({ disk, path }: DataDirectoryOptions): Promise<string | null> {
   const marker = `${path}/clean-shutdown`;
   const bytes = await readWhole(disk, marker);
-  if (bytes === null) return null;
-  await disk.remove(marker);
+  if (bytes !== null) await disk.remove(marker);
+  // Also without a marker: a checkpoint that a dead process renamed into place is seen but may not be durable yet, and
+  // logs remove segments on its word.
   await disk.syncDirectory(path);
+  if (bytes === null) return null;
   const fields = parseObject(bytes);
   const checksum = fields?.["checkpoint"];
   return fields?.["version"] === formatVersion && typeof checksum === "string" ? checksum : null;

@@ -104,10 +104,9 @@ export class LogFixture {
     await disk.makeDirectory("/data");
     await disk.syncDirectory("/");
     const clean = await disk.exists(cleanPath);
-    if (clean) {
-      await disk.remove(cleanPath);
-      await disk.syncDirectory("/data");
-    }
+    if (clean) await disk.remove(cleanPath);
+    // A checkpoint that a dead process renamed into place is seen but may not be durable yet.
+    await disk.syncDirectory("/data");
     const checkpoint = await this.storedCheckpoint();
     this.#log = await Log.open({
       directory: this.#options.directory ?? logDirectory,
@@ -145,6 +144,19 @@ export class LogFixture {
     await this.log.close();
     await this.persist();
     await replaceWhole(this.disk, cleanPath, new Uint8Array(1));
+  }
+
+  /** All records below `end`, for logs that are damaged from there on. */
+  async readAllBelow(end: number): Promise<readonly ReadRecord[]> {
+    const records: ReadRecord[] = [];
+    let next = this.log.positions().logStartOffset;
+    while (next < end) {
+      const result = await this.log.read({ offset: next, maxBytes: 300, upTo: "highWatermark" });
+      records.push(...recordsOf(result.bytes));
+      result.release();
+      next = result.nextOffset;
+    }
+    return records;
   }
 
   /** All records from `offset` on, read in steps of `maxBytes`; every lease is given back. */
