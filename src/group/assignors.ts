@@ -97,8 +97,7 @@ function placeOf(member: AssignableMember, counts: ReadonlyMap<string, number>):
 
 /** A member's share while it is being worked out. */
 interface Share {
-  readonly memberId: string;
-  readonly topics: ReadonlySet<string>;
+  readonly member: AssignableMember;
   /** Partitions by topic, in any order. */
   readonly held: Map<string, number[]>;
   count: number;
@@ -114,60 +113,53 @@ interface Step {
 
 class UniformAssignor {
   readonly #shares: readonly Share[];
-  readonly #partitionCounts: ReadonlyMap<string, number>;
   readonly #subscribers = new Map<string, Share[]>();
+  /** By topic, 1 for each partition that somebody holds. */
+  readonly #taken = new Map<string, Uint8Array>();
 
   constructor({ members, partitionCounts }: AssignmentProblem) {
-    this.#partitionCounts = partitionCounts;
-    this.#shares = [...members].sort(byId).map((member) => ({
-      memberId: member.memberId,
-      topics: new Set(member.subscribedTopics.filter((topic) => partitionCounts.has(topic))),
-      held: new Map(),
-      count: 0,
-    }));
+    this.#shares = [...members].sort(byId).map((member) => ({ member, held: new Map(), count: 0 }));
     for (const share of this.#shares) {
-      for (const topic of share.topics) {
+      for (const topic of share.member.subscribedTopics) {
         const known = this.#subscribers.get(topic);
-        if (known === undefined) this.#subscribers.set(topic, [share]);
-        else known.push(share);
+        if (known !== undefined) known.push(share);
+        else if (partitionCounts.has(topic)) this.#subscribers.set(topic, [share]);
       }
     }
-    this.#keep(members);
+    for (const topic of this.#subscribers.keys()) {
+      this.#taken.set(topic, new Uint8Array(partitionCounts.get(topic) ?? 0));
+    }
   }
 
   assign(): ReadonlyMap<string, Assignment> {
+    for (const share of this.#shares) this.#keep(share);
     this.#fill();
     this.#even();
     const result = new Map<string, Assignment>();
-    for (const share of this.#shares) {
+    for (const { member, held } of this.#shares) {
       const assignment = new Map<string, readonly number[]>();
-      for (const [topic, partitions] of share.held) {
+      for (const [topic, partitions] of held) {
         if (partitions.length > 0)
           assignment.set(
             topic,
             partitions.sort((a, b) => a - b),
           );
       }
-      result.set(share.memberId, assignment);
+      result.set(member.memberId, assignment);
     }
     return result;
   }
 
-  /** Each holds what it held, as far as the topic has the partition and it still wants the topic. */
-  #keep(members: readonly AssignableMember[]): void {
-    const currents = new Map(members.map((member) => [member.memberId, member.current]));
-    const taken = new Map<string, Set<number>>();
-    for (const share of this.#shares) {
-      for (const [topic, partitions] of currents.get(share.memberId) ?? []) {
-        if (!share.topics.has(topic)) continue;
-        const count = this.#partitionCounts.get(topic) ?? 0;
-        const takenHere = taken.get(topic) ?? new Set();
-        taken.set(topic, takenHere);
-        for (const partition of partitions) {
-          if (partition >= count || takenHere.has(partition)) continue;
-          takenHere.add(partition);
-          give(share, topic, partition);
-        }
+  /** A member holds what it held, as far as the topic has the partition and it still wants the topic. */
+  #keep(share: Share): void {
+    const { current, subscribedTopics } = share.member;
+    for (const [topic, partitions] of current) {
+      const taken = this.#taken.get(topic);
+      if (taken === undefined || !subscribedTopics.includes(topic)) continue;
+      for (const partition of partitions) {
+        if (taken[partition] !== 0) continue;
+        taken[partition] = 1;
+        give(share, topic, partition);
       }
     }
   }
@@ -178,15 +170,15 @@ class UniformAssignor {
       (left, right) => left[1].length - right[1].length || (left[0] < right[0] ? -1 : 1),
     );
     for (const [topic, subscribers] of topics) {
-      const held = new Set(subscribers.flatMap((share) => share.held.get(topic) ?? []));
+      const taken = this.#taken.get(topic) ?? new Uint8Array();
+      let partition = taken.indexOf(0);
+      if (partition < 0) continue;
       const leastFirst = [...subscribers].sort((left, right) => left.count - right.count);
       // Those before `next` have been raised to one above the lowest level; `next` is the first still on it.
       let next = 0;
-      const count = this.#partitionCounts.get(topic) ?? 0;
-      for (let partition = 0; partition < count; partition++) {
-        if (held.has(partition)) continue;
+      for (; partition >= 0; partition = taken.indexOf(0, partition + 1)) {
         const share = leastFirst[next];
-        if (share === undefined) break;
+        assert(share !== undefined, "a topic that is filled has subscribers");
         const level = share.count;
         give(share, topic, partition);
         next++;
@@ -212,31 +204,32 @@ class UniformAssignor {
         if (!done.has(share) && share.count > (most?.count ?? 0)) most = share;
       }
       if (most === null || most.count - leastCount < 2) return;
-      this.#relieve(most, done);
+      this.#relieve(most, leastCount, done);
     }
   }
 
   /**
    * Moves one partition away from `start`, over as few others as can be and to the one with the fewest there; or adds to
-   * `done` all who cannot be relieved.
+   * `done` all who cannot be relieved. Nobody has less than `leastCount`.
    */
-  #relieve(start: Share, done: Set<Share>): void {
+  #relieve(start: Share, leastCount: number, done: Set<Share>): void {
     const steps = new Map<Share, Step>([[start, { from: null, topic: "", distance: 0 }]]);
     const topicsSeen = new Set<string>();
     let best: Share | null = null;
     let bestDistance = Infinity;
     // The map grows while it is walked: it is the queue of the search as well.
-    for (const [share, { distance }] of steps) {
-      if (distance > bestDistance) break;
-      if (share.count <= start.count - 2 && share.count < (best?.count ?? Infinity)) {
-        best = share;
-        bestDistance = distance;
-      }
+    search: for (const [share, { distance }] of steps) {
+      if (distance >= bestDistance) break;
       for (const [topic, partitions] of share.held) {
         if (partitions.length === 0 || topicsSeen.has(topic)) continue;
         topicsSeen.add(topic);
         for (const taker of this.#subscribers.get(topic) ?? []) {
-          if (!steps.has(taker)) steps.set(taker, { from: share, topic, distance: distance + 1 });
+          if (steps.has(taker)) continue;
+          steps.set(taker, { from: share, topic, distance: distance + 1 });
+          if (taker.count > start.count - 2 || taker.count >= (best?.count ?? Infinity)) continue;
+          best = taker;
+          bestDistance = distance + 1;
+          if (taker.count === leastCount) break search;
         }
       }
     }
@@ -256,7 +249,7 @@ function move(end: Share, steps: ReadonlyMap<Share, Step>): void {
     const step = steps.get(taker);
     if (step === undefined || step.from === null) return;
     const partition = step.from.held.get(step.topic)?.pop();
-    assert(partition !== undefined, `${step.from.memberId} hands on what it holds`);
+    assert(partition !== undefined, `${step.from.member.memberId} hands on what it holds`);
     step.from.count--;
     give(taker, step.topic, partition);
     taker = step.from;
