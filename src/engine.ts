@@ -26,14 +26,17 @@ import { NodeDisk } from "./storage/node-disk.ts";
 
 /** Settings of an engine: of its topics, and of its groups. Sizes are bytes, times milliseconds. */
 export interface EngineSettings extends BrokerSettings {
-  /** Bounds of consumer groups. */
-  readonly groups: GroupLimits;
+  /** Members of one consumer group; more are refused. */
+  readonly groupMembersMax: number;
+  /** How long a group without members keeps its committed offsets. */
+  readonly offsetsRetentionMs: number;
 }
 
 /** What holds when nothing else is said. */
 export const defaultEngineSettings: EngineSettings = {
   ...defaultBrokerSettings,
-  groups: defaultGroupLimits,
+  groupMembersMax: defaultGroupLimits.membersPerGroupMax,
+  offsetsRetentionMs: defaultGroupLimits.offsetsRetentionMs,
 };
 
 /** Hears what an engine does, as numbers for metrics. Called synchronously; must not throw. */
@@ -102,7 +105,9 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   try {
     const observer = options.observer ?? silentBrokerObserver;
     broker = await Broker.open({ ...seams, data, observer, settings });
-    const groups = await openGroups(broker, { ...seams, limits: settings.groups });
+    const { groupMembersMax: membersPerGroupMax, offsetsRetentionMs } = settings;
+    const limits = { ...defaultGroupLimits, membersPerGroupMax, offsetsRetentionMs };
+    const groups = await openGroups(broker, { ...seams, limits });
     return new OpenEngine(data, broker, groups);
   } catch (error) {
     await broker?.close();

@@ -84,10 +84,13 @@ export class Broker {
       topics,
       intervalMs: settings.retentionCheckIntervalMs,
     });
+    const { defaultPartitions, topicPartitionsMax, partitionsMax } = settings;
     this.#catalog = new Catalog({
       ...options,
       ...parts,
-      ...settings,
+      defaultPartitions,
+      topicPartitionsMax,
+      partitionsMax,
       onChange: (change) => this.#tell(change),
       onRetired: () => this.#housekeeping.removeRetired(),
     });

@@ -46,15 +46,19 @@ export class Housekeeping {
     void this.run();
   }
 
-  /** A round now, or the one under way. Never rejects: what fails is logged and tried again by the next round. */
-  run(): Promise<void> {
+  /**
+   * A whole round that begins now, or after the one under way. Never rejects: what fails is logged and tried again by
+   * the next round.
+   */
+  async run(): Promise<void> {
+    await this.#round;
     this.#timer?.cancel();
     this.#round ??= this.#runRound().finally(() => {
       this.#round = null;
       if (this.#isClosed) return;
       this.#timer = this.#options.clock.after(this.#options.intervalMs, () => void this.run());
     });
-    return this.#round;
+    await this.#round;
   }
 
   /** Removes the directories of deleted topics, in the background. */

@@ -59,7 +59,7 @@ export class PartitionStore {
    * @throws DISK_FULL, KAFKA_STORAGE_ERROR; what was made is put away again.
    */
   async create(range: PartitionRange): Promise<readonly Partition[]> {
-    const { data, disk, checkpointer } = this.#options;
+    const { checkpointer } = this.#options;
     const made: Partition[] = [];
     try {
       const isReplacing = numbers(range).some((number) =>
@@ -71,7 +71,6 @@ export class PartitionStore {
           made.push(await this.#createOne(range, number));
         },
       });
-      await disk.syncDirectory(data.path);
       // An entry of an earlier topic of this name would make the new log look cut short.
       if (isReplacing) await checkpointer.write();
     } catch (error) {
