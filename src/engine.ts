@@ -1,7 +1,7 @@
 // The embedded engine: a data directory opened for use, as the services that doors ask.
 //
-// Opening goes upward: lock and read the directory, open the topics, load the groups. Closing goes down: refuse new work,
-// let what runs end, stop the groups, close the logs, mark the stop as orderly, let the lock go.
+// Opening goes upward: lock and read the directory, open the topics, load the groups. Closing goes down: refuse new
+// work, let what runs end, stop the groups, close the logs, mark the stop as orderly, let the lock go.
 
 import { type Clock, systemClock } from "./base/clock.ts";
 import { type Logger, silentLogger } from "./base/logger.ts";

@@ -130,7 +130,7 @@ describe("engine: this machine's disk", () => {
 });
 
 describe("engine: power cuts", () => {
-  test("any moment, any loss: what acks=all answered is there once, in order, at its offset", async () => {
+  test("any moment, any loss: what acks=all answered is there, once, in order", async () => {
     for (let seed = 1; seed <= 25; seed++) {
       const random = seededRandom(seed);
       const clock = new FakeClock();
@@ -184,7 +184,7 @@ describe("engine: power cuts", () => {
 });
 
 describe("engine: closing", () => {
-  test("with work under way: every call is answered, and what was acknowledged is kept", async () => {
+  test("with work under way: every call is answered, what was promised is kept", async () => {
     const { engine, disk, clock } = await openTestEngine({ settings: { inFlightBytesMax: 2000 } });
     await createTopic(engine, "orders");
     const calls = Array.from({ length: 50 }, (_, index) =>

@@ -8,8 +8,8 @@ export interface ParallelOptions<Item, Result> {
 }
 
 /**
- * Results in the order of the items. After the first failure no further item is begun; it rejects with that failure once
- * everything under way has settled, so that nothing goes on behind the caller's back.
+ * Results in the order of the items. After the first failure no further item is begun; it rejects with that failure
+ * once everything under way has settled, so that nothing goes on behind the caller's back.
  */
 export async function mapParallel<Item, Result>(
   items: readonly Item[],

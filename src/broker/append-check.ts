@@ -14,7 +14,7 @@ import { recompressBatch } from "../record/recompress.ts";
 import type { AppendRules } from "./topic-config.ts";
 
 /**
- * Checks batches and makes them what the topic stores: the true maximum timestamp or the append time, the topic's codec.
+ * Checks batches and makes them what the topic stores: true maximum timestamp or append time, the topic's codec.
  *
  * @param chunks Each holds one or more whole v2 batches back to back. They may be changed in place.
  * @returns      The batches one by one: views of the chunks, or new bytes where the codec changed.

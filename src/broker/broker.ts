@@ -1,7 +1,7 @@
 // A broker: all topics of one data directory, put together from the parts beside this file.
 //
-// Opening goes upward: replay the catalog, open the partitions, begin housekeeping. Closing goes down: refuse new work and
-// let what runs end (`stop`), then close the logs and write the marker of an orderly stop last (`close`).
+// Opening goes upward: replay the catalog, open the partitions, begin housekeeping. Closing goes down: refuse new work
+// and let what runs end (`stop`), then close the logs and write the marker of an orderly stop last (`close`).
 
 import { assert } from "../base/assert.ts";
 import { ByteBudget } from "../base/byte-budget.ts";

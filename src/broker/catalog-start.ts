@@ -43,8 +43,8 @@ export interface CatalogStartOptions {
  * Opens the partition that holds the catalog; makes it in an empty data directory.
  *
  * @param settings Of the metadata topic, which nobody can change.
- * @throws KAFKA_STORAGE_ERROR when it is damaged or gone while there are other partitions: without it nobody knows which
- *         topics exist, and starting would set all of them aside.
+ * @throws KAFKA_STORAGE_ERROR when it is damaged or gone while there are other partitions: without it nobody knows
+ *         which topics exist, and starting would set all of them aside.
  */
 export async function openMetadataPartition(
   options: Pick<CatalogStartOptions, "store" | "data">,
@@ -67,9 +67,10 @@ export async function openMetadataPartition(
     if (created !== undefined) return created;
   }
   if (partition !== null) await store.close([partition]);
+  const detail = health.state === "ok" ? "it was not created" : health.detail;
   throw new LogError(
     "KAFKA_STORAGE_ERROR",
-    `the catalog of topics (${ownDirectory}) cannot be used: ${health.state === "ok" ? "" : health.detail}; ` +
+    `the catalog of topics (${ownDirectory}) cannot be used: ${detail}; ` +
       "restore it from a backup before starting",
   );
 }

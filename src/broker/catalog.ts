@@ -1,7 +1,7 @@
 // Which topics exist, and the one way to change that: check, make ready on the disk, commit an event, show it.
 //
-// The event is the commit. What is made before it belongs to nobody until then (a crash leaves directories that the next
-// start sets aside); what follows it is finished by the next start. Changes of one name take turns.
+// The event is the commit. What is made before it belongs to nobody until then (a crash leaves directories that the
+// next start sets aside); what follows it is finished by the next start. Changes of one name take turns.
 
 import type { Clock } from "../base/clock.ts";
 import { LogError } from "../base/error.ts";

@@ -1,7 +1,7 @@
 // Writes the data directory's checkpoint: what each log needs to be opened without a scan.
 //
-// A checkpoint may lag behind the logs, never lead. Logs that are not open (yet, or because they could not be opened) keep
-// the entry they had, so that the next start judges them by the same facts.
+// A checkpoint may lag behind the logs, never lead. Logs that are not open (yet, or because they could not be opened)
+// keep the entry they had, so that the next start judges them by the same facts.
 
 import type { Clock, Timer } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";

@@ -1,7 +1,7 @@
 // How many bytes of a partition have become readable, as a number that only grows.
 //
-// A log speaks of offsets; a fetch waits for bytes. So each append is remembered until the high watermark has passed it.
-// Appends that were refused by the disk give their offsets back: the next append begins below their end and takes
+// A log speaks of offsets; a fetch waits for bytes. So each append is remembered until the high watermark has passed
+// it. Appends that were refused by the disk give their offsets back: the next append begins below their end and takes
 // their place here.
 
 interface Appended {

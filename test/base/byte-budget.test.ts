@@ -72,7 +72,7 @@ describe("byte budget", () => {
     expect(await first).toBe("ok");
   });
 
-  test("closed: those who wait and those who come are refused, giving back still works", async () => {
+  test("closed: whoever waits or comes is refused, giving back still works", async () => {
     const clock = new FakeClock();
     const budget = budgetOf(clock);
     await budget.take(100);

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { mapParallel } from "../../src/base/parallel.ts";
 import { settle } from "../support/fake-clock.ts";
 
-test("parallel: more items than the limit: never more at once, results in order of items", async () => {
+test("parallel: more items than the limit: never more at once, results in order", async () => {
   let running = 0;
   let most = 0;
   const results = await mapParallel([5, 1, 4, 2, 3], {

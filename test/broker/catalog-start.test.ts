@@ -110,7 +110,7 @@ describe("catalog start: directories", () => {
     expect(await readValues(again.engine, "orders")).toEqual(["a"]);
   });
 
-  test("gone: the partition is unavailable, never made anew, and the others are served", async () => {
+  test("gone: the partition is unavailable, not made anew, others are served", async () => {
     const { engine, disk } = await openTestEngine();
     await createTopic(engine, "orders", { partitions: 2 });
     await produce(engine, { topic: "orders", partition: 1, values: ["a"] });
@@ -142,7 +142,7 @@ describe("catalog start: directories", () => {
     expect((await again.engine.services.health()).problems.join()).toMatch(/orders-0/);
   });
 
-  test("the catalog itself gone beside partitions: refuses to start and touches nothing", async () => {
+  test("the catalog itself gone beside partitions: refuses, touches nothing", async () => {
     const { engine, disk } = await openTestEngine();
     await createTopic(engine, "orders");
     await engine.close();

@@ -57,7 +57,7 @@ describe("catalog: create", () => {
     expect(directories(disk.paths()).length).toBe(10);
   });
 
-  test("the disk refuses half way: nothing is left, and the same create works afterwards", async () => {
+  test("the disk refuses half way: the same create works afterwards", async () => {
     const { engine, disk } = await openTestEngine();
     disk.plan({ kind: ["open", "write"], path: /orders-2/, effect: "full" });
     expect(await outcomeOf(createTopic(engine, "orders", { partitions: 4 }))).toBe("DISK_FULL");
@@ -70,7 +70,7 @@ describe("catalog: create", () => {
 });
 
 describe("catalog: change", () => {
-  test("more partitions: are there at once; fewer: refused; the same: nothing happens", async () => {
+  test("more partitions: are there at once; fewer: refused; the same: nothing", async () => {
     const { engine, disk } = await openTestEngine();
     await createTopic(engine, "orders", { partitions: 2 });
     const { topics } = engine.services;
@@ -102,7 +102,7 @@ describe("catalog: change", () => {
 });
 
 describe("catalog: delete", () => {
-  test("a topic made again under the name: is another topic and empty, also after a restart", async () => {
+  test("a topic made again under the name: is another and empty, also reopened", async () => {
     const { engine, disk, clock } = await openTestEngine();
     const { topics } = engine.services;
     await createTopic(engine, "orders", { partitions: 2 });
@@ -141,7 +141,7 @@ describe("catalog: delete", () => {
     expect(directories(disk.paths())).toEqual([]);
   });
 
-  test("while it is written and read: the callers get an answer, and nothing of it stays", async () => {
+  test("while it is written: the producer gets an answer, nothing stays", async () => {
     const { engine, disk } = await openTestEngine();
     await createTopic(engine, "orders");
     const release = disk.hold({ kind: "sync", path: /orders-0/ });

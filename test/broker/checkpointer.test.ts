@@ -54,7 +54,7 @@ describe("checkpointer", () => {
     expect(checkpointer.entryOf("b-0")).toEqual(entry(2));
   });
 
-  test("a removed log: is in no later checkpoint, and until then it is known to be stored", async () => {
+  test("a removed log: is in no later checkpoint, known as stored until then", async () => {
     const store = new MemoryStore({ "a-0": entry(1) });
     const checkpointer = checkpointerOf(store);
     expect(checkpointer.hasStored("a-0")).toBe(true);

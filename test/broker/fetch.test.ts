@@ -159,7 +159,7 @@ describe("fetch: waiting", () => {
     expect((await answer).map((part) => part.records.length)).toEqual([2, 1]);
   });
 
-  test("minBytes while appends are under way: what becomes readable later still counts", async () => {
+  test("minBytes while appends are under way: what they bring still counts", async () => {
     const { engine, disk } = await withRecords({ partitions: 1, batches: 0 });
     const release = disk.hold({ kind: "sync", path: /orders-0/ });
     const produced = produce(engine, { topic: "orders", values: [value] });

@@ -33,7 +33,7 @@ describe("housekeeping: retention", () => {
     await engine.close();
   });
 
-  test("a changed setting: is obeyed by the next round, also by the segment being written", async () => {
+  test("a changed setting: is obeyed by the next round, by the active segment too", async () => {
     const { engine, clock } = await openTestEngine();
     await createTopic(engine, "orders", { configs: { ...small, "retention.ms": "-1" } });
     await fill(engine, "orders", 5);

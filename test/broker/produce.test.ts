@@ -116,7 +116,7 @@ describe("produce: when it answers", () => {
     release();
   });
 
-  test("the sync fails: nobody is told it was kept, and the partition says so from then on", async () => {
+  test("the sync fails: nobody is told it was kept, then or later", async () => {
     const { engine, disk } = await openTestEngine();
     await createTopic(engine, "orders");
     disk.plan({ kind: "sync", path: segment, effect: "fail" });
@@ -126,7 +126,7 @@ describe("produce: when it answers", () => {
     expect((await engine.services.health()).ready).toBe(false);
   });
 
-  test("the disk is full: told by name, the partition goes on when there is room again", async () => {
+  test("the disk is full: told by name, goes on when there is room again", async () => {
     const { engine, disk } = await openTestEngine();
     await createTopic(engine, "orders");
     const fault = disk.plan({
@@ -146,7 +146,7 @@ describe("produce: when it answers", () => {
 });
 
 describe("produce: conditional append", () => {
-  test("many at once on one end offset: exactly one wins, the others learn where the log ends", async () => {
+  test("many at once on one end offset: one wins, the others learn the end", async () => {
     const { engine } = await openTestEngine();
     await createTopic(engine, "orders");
     for (let end = 0; end < 5; end++) {

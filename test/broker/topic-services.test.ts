@@ -70,7 +70,7 @@ describe("topic services: ensure", () => {
 });
 
 describe("topic services: delete records", () => {
-  test("each partition to its offset; -1 to the high watermark; lower than the start changes nothing", async () => {
+  test("each partition to its offset; -1 to the end; below the start: nothing", async () => {
     const { engine } = await openTestEngine();
     await createTopic(engine, "orders", { partitions: 3 });
     for (const partition of [0, 1, 2]) {
