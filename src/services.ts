@@ -198,9 +198,13 @@ export interface GroupHeartbeatRequest {
   readonly memberEpoch: number;
   /** Null: unchanged. Needed when joining. */
   readonly subscribedTopics: readonly string[] | null;
-  /** What the member still owns; null: unchanged since the last heartbeat. Needed when joining (empty). */
+  /**
+   * What the member still owns, revoked partitions included until it has let go of them. Null says nothing: then it is
+   * taken to own all it was given. Empty when joining.
+   */
   readonly ownedPartitions: readonly TopicAssignment[] | null;
   readonly serverAssignor: "uniform" | "range" | null;
+  /** Holding revoked partitions for longer, the member is removed; -1: unchanged, not when joining. */
   readonly rebalanceTimeoutMs: number;
   /** (ours) Overrides the group's session timeout for this member; null: unchanged. */
   readonly sessionTimeoutMs: number | null;
@@ -213,7 +217,10 @@ export interface GroupHeartbeatResult {
   readonly memberId: string;
   readonly memberEpoch: number;
   readonly heartbeatIntervalMs: number;
-  /** What the member may read from now on; null: unchanged since the last answer to this member. */
+  /**
+   * What the member may read from now on. Null: unchanged, and so nothing to learn from it. It is given in full when it
+   * has changed, when the member joins or lags an epoch, and when it reports other partitions than these as owned.
+   */
   readonly assignment: readonly TopicAssignment[] | null;
 }
 
@@ -228,7 +235,10 @@ export interface OffsetCommitPartition extends TopicPartition {
 export interface OffsetCommitRequest {
   readonly group: string;
   readonly memberId: string;
-  /** -1: not checked (only the member must exist). */
+  /**
+   * The member's epoch: then every partition must be the member's, or one it is giving up. With -1 the member must
+   * exist and no partition may be another member's.
+   */
   readonly memberEpoch: number;
   readonly offsets: readonly OffsetCommitPartition[];
 }
@@ -274,21 +284,32 @@ export interface GroupDescription extends GroupListing {
 
 /** Consumer groups. All methods throw LogError by name. */
 export interface GroupServices {
-  /** @throws UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH, GROUP_MAX_SIZE_REACHED, INVALID_GROUP_ID, UNSUPPORTED_ASSIGNOR */
+  /**
+   * @throws UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH (rejoin with epoch 0), GROUP_MAX_SIZE_REACHED, INVALID_GROUP_ID,
+   *         POLICY_VIOLATION (too many groups), INVALID_SESSION_TIMEOUT, INVALID_REQUEST
+   */
   heartbeat(request: GroupHeartbeatRequest): Promise<GroupHeartbeatResult>;
   /**
    * (ours) Resolves when the member's assignment may have changed since its last heartbeat, or the signal aborts. An
    * engine over a cluster resolves it from its own heartbeats. Never rejects.
    */
   assignmentChanged(group: string, memberId: string, signal: AbortSignal): Promise<void>;
-  /** @throws STALE_MEMBER_EPOCH, FENCED_MEMBER_EPOCH (also for a member that is gone), UNKNOWN_TOPIC_OR_PARTITION */
+  /**
+   * All offsets or none. A group that does not exist is made.
+   * @throws STALE_MEMBER_EPOCH (also for a partition that is not the member's), FENCED_MEMBER_EPOCH (no such member),
+   *         NON_EMPTY_GROUP (no member named, but there are some), UNKNOWN_TOPIC_OR_PARTITION, INVALID_REQUEST,
+   *         OFFSET_METADATA_TOO_LARGE, INVALID_GROUP_ID, POLICY_VIOLATION
+   */
   commitOffsets(request: OffsetCommitRequest): Promise<void>;
   /** OffsetFetch (API 9): the given partitions, or all with a commit when null. An unknown group has none. */
   committedOffsets(
     group: string,
     partitions: readonly TopicPartition[] | null,
   ): Promise<readonly CommittedOffset[]>;
-  /** (ours) AlterConsumerGroupOffsets of the admin client: sets offsets. @throws NON_EMPTY_GROUP */
+  /**
+   * (ours) AlterConsumerGroupOffsets of the admin client: sets offsets, of a new group as well.
+   * @throws NON_EMPTY_GROUP, and what commitOffsets throws
+   */
   alterOffsets(group: string, offsets: readonly OffsetCommitPartition[]): Promise<void>;
   list(): Promise<readonly GroupListing[]>;
   /** @throws GROUP_ID_NOT_FOUND */

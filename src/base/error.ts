@@ -58,6 +58,11 @@ export const errorTable = {
     retriable: true,
     meaning: "The coordinator of this group is stopping or its log failed.",
   },
+  OFFSET_METADATA_TOO_LARGE: {
+    title: "Offset metadata too large",
+    retriable: false,
+    meaning: "The metadata committed with an offset is larger than the server allows.",
+  },
   COORDINATOR_LOAD_IN_PROGRESS: {
     title: "Coordinator is loading",
     retriable: true,

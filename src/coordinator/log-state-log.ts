@@ -7,7 +7,7 @@ import type { LogPositions, PendingAppend } from "../log/log-types.ts";
 import { BatchBuilder, noHeaders } from "../record/batch-builder.ts";
 import { batchBytesAt } from "../record/batch-header.ts";
 import { RecordCursor } from "../record/record-cursor.ts";
-import type { StateLog, StoredEvent } from "./state-log.ts";
+import type { StateLog, StoredEventListener } from "./state-log.ts";
 import type { EncodedEvent } from "./state-machine.ts";
 
 const replayBytes = 1 << 20;
@@ -33,7 +33,7 @@ export class LogStateLog implements StateLog {
     return this.#log.append([batch], { needsSync: true });
   }
 
-  async replay(onEvent: (event: StoredEvent) => void): Promise<void> {
+  async replay(onEvent: StoredEventListener): Promise<void> {
     const health = this.#log.health();
     if (health.state !== "ok") {
       // What is left below the damage is an older state, and nothing says how much older.
@@ -71,7 +71,7 @@ export class LogStateLog implements StateLog {
 function replayBatches(
   bytes: Uint8Array,
   cursor: RecordCursor,
-  onEvent: (event: StoredEvent) => void,
+  onEvent: StoredEventListener,
 ): void {
   const view = viewOf(bytes);
   let at = 0;

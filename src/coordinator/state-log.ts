@@ -10,6 +10,11 @@ export interface StoredEvent extends EncodedEvent {
   readonly timestampMs: number;
 }
 
+/** Takes one stored event after the other. */
+export interface StoredEventListener {
+  (event: StoredEvent): void;
+}
+
 /** A log with one writer: its coordinator. */
 export interface StateLog {
   /**
@@ -24,7 +29,7 @@ export interface StateLog {
    * Hands every event between log start and log end to `onEvent`, in order.
    * @throws CORRUPT_MESSAGE, KAFKA_STORAGE_ERROR
    */
-  replay(onEvent: (event: StoredEvent) => void): Promise<void>;
+  replay(onEvent: StoredEventListener): Promise<void>;
   /** Forgets what is below the offset; resolves when it will not come back. */
   trim(offset: number): Promise<void>;
   /** Where the log begins and ends now. The end goes back when appends were refused for lack of room. */

@@ -1,8 +1,8 @@
 // A state kept in a log: commands decide what happens, events say what happened, and only events change the state.
 //
-// The same events in the same order give the same state, live or replayed. So a command reads and never writes; time comes
-// in as a number; and an event carries the whole new value of what its key names (or that it is gone), never a difference.
-// The last rule is what makes a snapshot that is written while commands run correct: see `coordinator.ts`.
+// The same events in the same order give the same state, live or replayed. So a command reads and never writes; time
+// comes in as a number; and an event carries the whole new value of what its key names (or that it is gone), never a
+// difference. The last rule makes a snapshot that is written while commands run correct: see `coordinator.ts`.
 
 import type { LogError } from "../base/error.ts";
 
@@ -20,7 +20,9 @@ export interface Decision<Event, Reply> {
  *
  * @param nowMs Wall clock, Unix milliseconds; becomes the timestamp of the events.
  */
-export type Command<Event, Reply> = (nowMs: number) => Decision<Event, Reply>;
+export interface Command<Event, Reply> {
+  (nowMs: number): Decision<Event, Reply>;
+}
 
 /** An event as the log keeps it. */
 export interface EncodedEvent {

@@ -1,6 +1,6 @@
 // Members waiting to hear that their partitions may have changed.
 //
-// There is one entry for each call in progress, so whoever calls bounds them; an entry goes when it wakes or is aborted.
+// There is one entry for each call in progress, so whoever calls bounds them; an entry goes when it wakes or aborts.
 
 interface Waiter {
   readonly memberId: string;

@@ -1,7 +1,7 @@
 // Who should read what: `uniform` balances the number of partitions, `range` gives each member a stretch of each topic.
 //
-// Both are functions of the members, their subscriptions, the topics and the target before; names break ties, so the same
-// input gives the same target. Both stay near the target before:
+// Both are functions of the members, their subscriptions, the topics and the target before; names break ties, so the
+// same input gives the same target. Both stay near the target before:
 // - uniform keeps every partition where it is, gives the free ones to those with the fewest, and then moves as few as
 //   it takes until no chain of moves could even out two members that differ by two or more. What is left is as even as
 //   the subscriptions allow; among equal subscriptions members differ by at most one.
@@ -103,7 +103,7 @@ interface Share {
   count: number;
 }
 
-/** How a search for somebody to take a partition came to a member: who (null at the start) hands it one of what topic. */
+/** How a search for a taker came to a member: who (null at the start) hands it a partition of what topic. */
 interface Step {
   readonly from: Share | null;
   readonly topic: string;
@@ -189,7 +189,7 @@ class UniformAssignor {
   }
 
   /**
-   * Moves partitions along chains from members with many to members with at least two fewer, while there are such chains.
+   * Moves partitions along chains from members with many to members with at least two fewer, while there are such.
    *
    * @see Harvey, Ladner, Lovász, Tamir, "Semi-matchings for bipartite graphs and load balancing": without such a chain
    *      the distribution is the most even one.
@@ -209,8 +209,8 @@ class UniformAssignor {
   }
 
   /**
-   * Moves one partition away from `start`, over as few others as can be and to the one with the fewest there; or adds to
-   * `done` all who cannot be relieved. Nobody has less than `leastCount`.
+   * Moves one partition away from `start`, over as few others as can be and to the one with the fewest there; or adds
+   * to `done` all who cannot be relieved. Nobody has less than `leastCount`.
    */
   #relieve(start: Share, leastCount: number, done: Set<Share>): void {
     const steps = new Map<Share, Step>([[start, { from: null, topic: "", distance: 0 }]]);

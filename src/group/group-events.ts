@@ -1,11 +1,11 @@
 // What is written of groups: one event a record, key and value as JSON text, so that a dump of the log can be read.
 //
-//   key                                                        value
-//   {"kind":"group","group":G}                                 epochs of the group; null: the group is gone with all it had
-//   {"kind":"member","group":G,"member":M}                     a member and what it has; null: it is gone with its target
-//   {"kind":"target","group":G,"member":M}                     what a member should have
-//   {"kind":"offset","group":G,"topic":T,"partition":P}        a committed offset; null: it is gone
-//   {"kind":"topic","topic":T,"topicId":I}                     null: every group's offsets in that topic are gone
+//   key                                                  value
+//   {"kind":"group","group":G}                           epochs of the group; null: it is gone with all it had
+//   {"kind":"member","group":G,"member":M}               a member and what it has; null: it is gone with its target
+//   {"kind":"target","group":G,"member":M}               what a member should have
+//   {"kind":"offset","group":G,"topic":T,"partition":P}  a committed offset; null: it is gone
+//   {"kind":"topic","topic":T,"topicId":I}               null: every group's offsets in that topic are gone
 //
 // Each value has a `version`, now 1. A kind or version that is not known here was written by a newer program.
 

@@ -1,4 +1,4 @@
-// Consumer groups as the waist wants them: the group machine on a coordinator, with sessions, waiters and topic changes.
+// Consumer groups as the waist wants them: the group machine on a coordinator, sessions, waiters and topic changes.
 
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";

@@ -120,7 +120,7 @@ export class Group {
     return topics;
   }
 
-  /** True when the next heartbeat of the member would tell it something: a change of its partitions, or that it is out. */
+  /** True when the member's next heartbeat would tell it something: a change of its partitions, or that it is out. */
   hasNewsFor(memberId: string): boolean {
     const member = this.#members.get(memberId);
     if (member === undefined) return true;
@@ -207,7 +207,7 @@ export function checkEpoch(member: Member, epoch: number, owned: Assignment | nu
   if (epoch === member.previousEpoch && ownsOnlyAssigned) return;
   throw new LogError(
     "FENCED_MEMBER_EPOCH",
-    `member ${member.memberId} is at epoch ${member.memberEpoch}, not ${epoch}; rejoin with epoch 0`,
+    `member ${member.memberId} is at epoch ${member.memberEpoch}, not ${epoch}; join again with 0`,
     { facts: { memberEpoch: member.memberEpoch } },
   );
 }

@@ -1,7 +1,7 @@
 // Decisions about members: join, heartbeat, leave, expire, and topics that change under them.
 //
-// Each is a pure function of one group and a request. A change of members, subscriptions, votes or topics raises the group
-// epoch and computes a new target in the same decision; what a member really has moves only on its own heartbeats.
+// Each is a pure function of one group and a request. A change of members, subscriptions, votes or topics raises the
+// group epoch and computes a new target in the same decision; what a member has moves only on its own heartbeats.
 
 import { createHash } from "node:crypto";
 import { LogError } from "../base/error.ts";
@@ -105,7 +105,7 @@ export function decideHeartbeat(
   };
 }
 
-/** A member goes: it left, its session timed out, or it did not give up partitions in time. Throws UNKNOWN_MEMBER_ID. */
+/** A member goes: it left, its session timed out, or it did not let go in time. Throws UNKNOWN_MEMBER_ID. */
 export function decideRemoval(
   group: Group,
   memberId: string,

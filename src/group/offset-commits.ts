@@ -50,7 +50,7 @@ export function checkCommitter(group: Group | null, request: OffsetCommitRequest
 
 /**
  * The events of a commit.
- * @throws UNKNOWN_TOPIC_OR_PARTITION, INVALID_REQUEST
+ * @throws UNKNOWN_TOPIC_OR_PARTITION, INVALID_REQUEST, OFFSET_METADATA_TOO_LARGE
  */
 export function offsetEvents(
   group: string,
@@ -81,6 +81,6 @@ function checkOffset(asked: OffsetCommitPartition, metadataBytesMax: number): vo
   }
   if (Buffer.byteLength(metadata) > metadataBytesMax) {
     const detail = `the metadata of ${topic}-${partition} has more than ${metadataBytesMax} bytes`;
-    throw new LogError("INVALID_REQUEST", detail, { facts });
+    throw new LogError("OFFSET_METADATA_TOO_LARGE", detail, { facts });
   }
 }

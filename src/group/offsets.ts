@@ -95,7 +95,8 @@ export class CommittedOffsets {
   /**
    * The offsets that have lapsed, `countMax` at most.
    *
-   * An offset counts as needed while a member reads its topic and until the group lost its last member; else from its commit on.
+   * An offset is needed while a member reads its topic, and was until the group lost its last member or it was
+   * committed, whichever came later.
    */
   lapsed(rule: ExpiryRule, countMax: number): readonly CommittedEntry[] {
     const lapsed: CommittedEntry[] = [];

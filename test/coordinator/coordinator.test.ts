@@ -200,7 +200,7 @@ describe("coordinator: failures", () => {
 });
 
 describe("coordinator: schedule", () => {
-  test("a scheduled command: runs when due, once; the last one set under a key counts", async () => {
+  test("a scheduled command: runs when due, once; the last set under a key counts", async () => {
     const log = new MemoryStateLog();
     const { coordinator, machine, clock } = await openOn(log);
     coordinator.schedule("k", 100, machine.put("a", "early"));

@@ -12,7 +12,7 @@ function newWaiters() {
   return { waiters, news, woken, wait };
 }
 
-test("waiters: a change of the group wakes those whom it concerns, once the turn is over", async () => {
+test("waiters: a change of the group: wakes those whom it concerns, after the turn", async () => {
   const { waiters, news, woken, wait } = newWaiters();
   for (const memberId of ["a", "b"]) wait("g", memberId);
   wait("h", "a");

@@ -61,7 +61,7 @@ test("assignment: contains: only what is there, also beyond both ends", () => {
   expect(contains(emptyAssignment, "a", 1)).toBe(false);
 });
 
-test("assignment: filter that keeps all: the same object, so that a change can be told at a glance", () => {
+test("assignment: filter that keeps all: the same object, so a change shows at a glance", () => {
   const assignment = assignmentOf([{ topic: "a", partitions: [1, 2] }]);
   expect(filter(assignment, () => true)).toBe(assignment);
   expect(filter(assignment, () => false).size).toBe(0);

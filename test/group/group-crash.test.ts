@@ -1,5 +1,5 @@
-// Groups on a real log on a disk that dies: at every call to the disk, and with whatever a power cut may leave, what was
-// answered is there after the restart.
+// Groups on a real log on a disk that dies: at every call to the disk, and with whatever a power cut may leave, what
+// was answered is there after the restart.
 
 import { expect, test } from "vitest";
 import { seededRandom } from "../../src/base/random.ts";

@@ -1,5 +1,5 @@
-// Random clients on random topics, with lost answers, silence and restarts: a partition is never read by two at once, and
-// once all is quiet every partition is read, evenly, by somebody who wants it.
+// Random clients on random topics, with lost answers, silence and restarts: a partition is never read by two at once,
+// and once all is quiet every partition is read, evenly, by somebody who wants it.
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -239,7 +239,7 @@ const step: fc.Arbitrary<Step> = fc.record({
   what: fc.nat(11),
 });
 
-test("groups: random clients: one reader a partition, and all partitions read when quiet", async () => {
+test("groups: random clients: one reader a partition; when quiet all are read", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
       const world = await World.open();

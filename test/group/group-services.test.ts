@@ -134,7 +134,7 @@ describe("group services: topics", () => {
 });
 
 describe("group services: failures", () => {
-  test("no room: what was not kept is undone; members stay members, waiters look again", async () => {
+  test("no room: what was not kept is undone; members stay, waiters look again", async () => {
     const { groups, log, clock, client } = await openOn();
     const a = client("a");
     await a.join({ subscribedTopics: ["t"], sessionTimeoutMs: 1000 });

@@ -2,7 +2,11 @@
 
 import { assert } from "../../src/base/assert.ts";
 import type { LogError } from "../../src/base/error.ts";
-import type { StateLog, StoredEvent } from "../../src/coordinator/state-log.ts";
+import type {
+  StateLog,
+  StoredEvent,
+  StoredEventListener,
+} from "../../src/coordinator/state-log.ts";
 import type { EncodedEvent } from "../../src/coordinator/state-machine.ts";
 import type { LogPositions, PendingAppend } from "../../src/log/log-types.ts";
 
@@ -78,7 +82,7 @@ export class MemoryStateLog implements StateLog {
     return survivor;
   }
 
-  replay(onEvent: (event: StoredEvent) => void): Promise<void> {
+  replay(onEvent: StoredEventListener): Promise<void> {
     for (const event of this.#stored) onEvent(event);
     return Promise.resolve();
   }
