@@ -1,8 +1,8 @@
 // The narrow waist: what a door may ask of an engine. Types only, no logic.
 //
-// Every call means what Kafka's API of that name means: same nouns, same results, errors by name. Calls are asynchronous
-// and made once per request or batch, never per record. No service sees a socket, a status or a version, and no door
-// sees a segment. The embedded engine implements them over its own logs; an engine that sends them to an Apache Kafka
+// Every call means what Kafka's API of that name means: same nouns, same results, errors by name. Calls are
+// asynchronous and made once per request or batch, never per record. No service sees a socket, a status or a version,
+// and no door sees a segment. The embedded engine implements them over its own logs; an engine that sends them to an Apache Kafka
 // cluster can stand in its place. Fields that Kafka does not have are marked (ours).
 
 import type { ErrorName } from "./base/error.ts";
@@ -19,8 +19,8 @@ export type RequiredAcks = 0 | 1 | -1;
 /** One partition's part of a produce: one or more whole RecordBatch v2, back to back in `batches`. */
 export interface ProducePartition extends TopicPartition {
   /**
-   * Batches with consistent checksums. Base offset and leader epoch are overwritten in place: the caller gives the bytes
-   * away and must not touch them until the promise resolves.
+   * Batches with consistent checksums. Base offset and leader epoch are overwritten in place: the caller gives the
+   * bytes away and must not touch them until the promise resolves.
    */
   readonly batches: readonly Uint8Array[];
   /** (ours) Append only if the log end offset is exactly this, else OFFSET_MISMATCH. */
