@@ -92,6 +92,11 @@ export class LogFixture {
     return this.logger as KeptLogger;
   }
 
+  /** The settings the log was opened with. */
+  get config(): LogConfig {
+    return { ...smallConfig, ...this.#options.config };
+  }
+
   /** The open log. */
   get log(): Log {
     if (this.#log === null) throw new Error("the fixture's log is not open");
@@ -114,7 +119,7 @@ export class LogFixture {
       clock: this.clock,
       random: seededRandom(this.#options.seed ?? 1),
       logger: this.logger,
-      config: { ...smallConfig, ...this.#options.config },
+      config: this.config,
       checkpoint,
       clean,
       createIfMissing: true,
