@@ -118,18 +118,14 @@ describe("tidy: structure", () => {
 });
 
 describe("tidy: files", () => {
-  test("a file has at most 400 lines, a line at most 100 columns (comments 120)", () => {
+  test("a file has at most 400 lines; a comment line at most 120 columns", () => {
+    // The formatter holds lines of code at 100 columns; it leaves comments and literals alone.
     const long = everything.flatMap((file) => {
-      const bad: string[] = [];
-      if (file.lines.length > 401 && file.path.startsWith("src/")) {
-        bad.push(`${file.path}: ${file.lines.length} lines`);
-      }
-      file.lines.forEach((line, index) => {
-        const limit = /^\s*(\/\/|\*|\/\*)/.test(line) ? 120 : 100;
-        const isLiteral = /["`'/]/.test(line) && !line.trimEnd().includes(" ", 90);
-        if (line.length > limit && !isLiteral) bad.push(`${file.path}:${index + 1}: long line`);
-      });
-      return bad;
+      const isTooLong = file.path.startsWith("src/") && file.lines.length > 401;
+      const wide = file.lines.flatMap((line, index) =>
+        line.length > 120 && /^\s*(\/\/|\*|\/\*)/.test(line) ? [`${file.path}:${index + 1}`] : [],
+      );
+      return isTooLong ? [`${file.path}: ${file.lines.length} lines`, ...wide] : wide;
     });
     expect(long).toEqual([]);
   });

@@ -1,11 +1,15 @@
 // Reads the project's own source as text, for the tests that hold the house rules.
 
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, normalize, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The repository's root folder. */
-export const projectRoot = normalize(join(dirname(fileURLToPath(import.meta.url)), "..", ".."));
+/** The repository's root folder, whether this file runs as source or compiled below `dist`. */
+export const projectRoot = findRoot(dirname(fileURLToPath(import.meta.url)));
+
+function findRoot(folder: string): string {
+  return existsSync(join(folder, "package.json")) ? folder : findRoot(dirname(folder));
+}
 
 /** One source file: its path from the root with forward slashes, its text and lines. */
 export interface SourceFile {
