@@ -3,7 +3,8 @@
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { readPartitionMetadata } from "../broker/partition-metadata.ts";
-import { type Checkpoint, decodeCheckpoint } from "../storage/checkpoint-file.ts";
+import { type Checkpoint, decodeCheckpoint, hexOfCrc } from "../storage/checkpoint-file.ts";
+import { checkpointNamedBy, cleanMarkerName } from "../storage/data-directory.ts";
 import { type Disk, readWhole } from "../storage/disk.ts";
 import { clusterIdIn, decodeFormat } from "../storage/format-file.ts";
 import { NodeDisk } from "../storage/node-disk.ts";
@@ -139,7 +140,11 @@ class OwnFiles {
     if (bytes !== null && checkpoint === null) {
       this.#problem("checkpoint", "does not match its checksum; a server scans instead");
     }
-    const isClean = await disk.exists(join(this.#path, "clean-shutdown"));
+    const marker = await readWhole(disk, join(this.#path, cleanMarkerName));
+    const isClean =
+      marker !== null &&
+      checkpoint !== null &&
+      checkpointNamedBy(marker) === hexOfCrc(checkpoint.crc);
     if (!isClean) {
       this.#note(null, "no orderly stop: a server is running or was killed; ends may still move");
     }

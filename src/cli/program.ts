@@ -23,7 +23,9 @@ export async function run(argv: readonly string[], io: CliIo): Promise<number> {
   // A reader of complaints that has gone must not end the command.
   io.stderr.on("error", () => undefined);
   try {
-    await buildProgram(context).parseAsync([...argv], { from: "user" });
+    const program = buildProgram(context);
+    await registerServe(program, argv);
+    await program.parseAsync([...argv], { from: "user" });
     await context.out.flush();
     return context.exitCode;
   } catch (error) {
@@ -53,6 +55,16 @@ function buildProgram(context: CliContext): Command {
   registerDump(program, context);
   registerCheck(program, context);
   return program;
+}
+
+/** Loading the server takes longer than most commands do: only those that need it wait for it. */
+async function registerServe(program: Command, argv: readonly string[]): Promise<void> {
+  if (argv.includes("serve")) {
+    const serve = await import("./commands/serve.ts");
+    serve.registerServe(program);
+  } else {
+    program.command("serve").description("serve a data directory over HTTP until told to stop");
+  }
 }
 
 /** Commander's complaint as one line that says where to read on. */

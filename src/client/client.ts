@@ -128,8 +128,14 @@ export class VarveClient {
 
   /** A producer that packs many records into few requests. Close it, or the client. */
   producer(options: ProducerOptions): Producer {
-    const context = { transport: this.#transport, clock: this.#clock, random: this.#random };
-    return this.#keep(new Producer(options, context));
+    const producer: Producer = new Producer(options, {
+      transport: this.#transport,
+      clock: this.#clock,
+      random: this.#random,
+      onClosed: () => this.#open.delete(producer),
+    });
+    this.#open.add(producer);
+    return producer;
   }
 
   /** Reads records of one partition once. */
@@ -145,9 +151,14 @@ export class VarveClient {
   /** Reads as a member of a group: `for await (const record of client.consumer({ group, topics }))`. */
   consumer(options: GroupConsumerOptions): GroupConsumer {
     const member = `${this.#clientId}-${randomUuid(this.#random)}`;
-    return this.#keep(
-      new GroupConsumer(options, { groups: this.groups, clock: this.#clock, member }),
-    );
+    const consumer: GroupConsumer = new GroupConsumer(options, {
+      groups: this.groups,
+      clock: this.#clock,
+      member,
+      onClosed: () => this.#open.delete(consumer),
+    });
+    this.#open.add(consumer);
+    return consumer;
   }
 
   /** Asks the server whether it is ready. @throws CONNECT_FAILED and the like, not for a server that is not ready */
@@ -168,11 +179,6 @@ export class VarveClient {
     await Promise.all([...this.#open].map((one) => one.close()));
     this.#open.clear();
     await this.#transport.close();
-  }
-
-  #keep<Kept extends { close(): Promise<void> }>(kept: Kept): Kept {
-    this.#open.add(kept);
-    return kept;
   }
 }
 

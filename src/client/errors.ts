@@ -124,6 +124,7 @@ export function errorFromReply(reply: FailedReply): VarveError {
       code: "BAD_REPLY",
       status,
       retriable: status === 429 || status >= 502,
+      facts: fields,
       mayHaveApplied: status >= 500,
       requestId,
       retryAfterMs,
@@ -137,10 +138,14 @@ export function errorFromReply(reply: FailedReply): VarveError {
     status,
     retriable: fields["retriable"] === true,
     facts: Object.fromEntries(facts),
-    mayHaveApplied: status >= 500 && status !== 507 && !refusedBeforeWork.has(code),
+    mayHaveApplied: isDoubtful(status, code) || Number(fields["appendedRecords"] ?? 0) > 0,
     requestId,
     retryAfterMs,
   });
+}
+
+function isDoubtful(status: number, code: string): boolean {
+  return status >= 500 && status !== 507 && !refusedBeforeWork.has(code);
 }
 
 const connectCodes = new Set(["UND_ERR_CONNECT_TIMEOUT", "ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN"]);

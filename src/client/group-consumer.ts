@@ -37,6 +37,16 @@ export interface GroupConsumerOptions {
   readonly signal?: AbortSignal | null;
 }
 
+/** What a member works with. */
+export interface GroupConsumerContext {
+  readonly groups: GroupsClient;
+  readonly clock: Clock;
+  /** The member's name when the options give none. */
+  readonly member: string;
+  /** Called when the member has left. */
+  readonly onClosed: () => void;
+}
+
 // After so many failures in a row, some five-second pauses among them, the caller had better know.
 const failuresMax = 10;
 
@@ -50,6 +60,7 @@ const lostMembership = ["FENCED_MEMBER_EPOCH", "UNKNOWN_MEMBER_ID", "STALE_MEMBE
  */
 export class GroupConsumer implements AsyncIterable<GroupRecord> {
   readonly #options: GroupConsumerOptions;
+  readonly #onClosed: () => void;
   readonly #groups: GroupsClient;
   readonly #clock: Clock;
   readonly #member: string;
@@ -67,11 +78,9 @@ export class GroupConsumer implements AsyncIterable<GroupRecord> {
   #committedAtMs: number;
   #closing: Promise<void> | null = null;
 
-  /** @param options The membership; @param context Group calls, clock and the member's default name. */
-  constructor(
-    options: GroupConsumerOptions,
-    context: { readonly groups: GroupsClient; readonly clock: Clock; readonly member: string },
-  ) {
+  /** @param options The membership; @param context The member's surroundings. */
+  constructor(options: GroupConsumerOptions, context: GroupConsumerContext) {
+    this.#onClosed = context.onClosed;
     this.#options = options;
     this.#groups = context.groups;
     this.#clock = context.clock;
@@ -258,7 +267,11 @@ export class GroupConsumer implements AsyncIterable<GroupRecord> {
   }
 
   async #leave(): Promise<void> {
-    if (!this.#hasJoined) return;
+    if (this.#hasJoined) await this.#commitAndLeave();
+    this.#onClosed();
+  }
+
+  async #commitAndLeave(): Promise<void> {
     try {
       await this.#autoCommit();
     } catch {

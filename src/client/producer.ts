@@ -39,6 +39,15 @@ export interface ProducerOptions {
   readonly retryUnknown?: boolean;
 }
 
+/** What a producer works with. */
+export interface ProducerContext {
+  readonly transport: HttpTransport;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Called when the producer has been closed. */
+  readonly onClosed: () => void;
+}
+
 /** One call of `send` or `sendAll`: where its records went, as the parcels come in. */
 interface Job {
   readonly records: readonly RecordInput[];
@@ -59,6 +68,7 @@ interface Job {
  */
 export class Producer {
   readonly #options: ProducerOptions;
+  readonly #onClosed: () => void;
   readonly #transport: HttpTransport;
   readonly #topics: TopicsClient;
   readonly #clock: Clock;
@@ -76,12 +86,10 @@ export class Producer {
   #stickyPartition: number | null = null;
   #isClosed = false;
 
-  /** @param options Topic and packing; @param context The way to the server, clock and random. */
-  constructor(
-    options: ProducerOptions,
-    context: { readonly transport: HttpTransport; readonly clock: Clock; readonly random: Random },
-  ) {
+  /** @param options Topic and packing; @param context The producer's surroundings. */
+  constructor(options: ProducerOptions, context: ProducerContext) {
     this.#options = options;
+    this.#onClosed = context.onClosed;
     this.#transport = context.transport;
     this.#topics = new TopicsClient(context.transport);
     this.#clock = context.clock;
@@ -169,6 +177,7 @@ export class Producer {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.flush();
+    this.#onClosed();
   }
 
   #refusal(bytes: number): VarveError | null {

@@ -34,6 +34,16 @@ import {
 } from "./format-file.ts";
 import { asideName, isRetiredName, parsePartitionName } from "./partition-name.ts";
 
+/** The name of the file that says that the last stop was an orderly one. */
+export const cleanMarkerName = "clean-shutdown";
+
+/** The checksum, as `hexOfCrc` writes it, of the checkpoint a clean marker belongs to; null when it is not one. */
+export function checkpointNamedBy(marker: Uint8Array): string | null {
+  const fields = parseObject(marker);
+  const checksum = fields?.["checkpoint"];
+  return fields?.["version"] === formatVersion && typeof checksum === "string" ? checksum : null;
+}
+
 /** What a data directory needs to open. */
 export interface DataDirectoryOptions {
   readonly disk: Disk;
@@ -175,7 +185,7 @@ export class DataDirectory {
     assert(this.#checkpointCrc !== null, "a checkpoint was written");
     const fields = { version: formatVersion, checkpoint: hexOfCrc(this.#checkpointCrc) };
     const bytes = Buffer.from(`${JSON.stringify(fields)}\n`);
-    await replaceWhole(this.#disk, `${this.path}/clean-shutdown`, bytes);
+    await replaceWhole(this.#disk, `${this.path}/${cleanMarkerName}`, bytes);
   }
 
   /** Names of all partition directories, sorted; other names are left alone. */
@@ -287,16 +297,13 @@ async function readFormat({ disk, path }: DataDirectoryOptions): Promise<Format 
 
 // Removes the clean marker, durably, and returns the checksum in it; null when there was none worth its name.
 async function takeCleanMarker({ disk, path }: DataDirectoryOptions): Promise<string | null> {
-  const marker = `${path}/clean-shutdown`;
+  const marker = `${path}/${cleanMarkerName}`;
   const bytes = await readWhole(disk, marker);
   if (bytes !== null) await disk.remove(marker);
   // Also without a marker: a checkpoint that a dead process renamed into place is seen but may not be durable yet, and
   // logs remove segments on its word.
   await disk.syncDirectory(path);
-  if (bytes === null) return null;
-  const fields = parseObject(bytes);
-  const checksum = fields?.["checkpoint"];
-  return fields?.["version"] === formatVersion && typeof checksum === "string" ? checksum : null;
+  return bytes === null ? null : checkpointNamedBy(bytes);
 }
 
 // False when there is no such file yet. Reads only.

@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { seededRandom } from "../../../src/base/random.ts";
-import { encodeCheckpoint } from "../../../src/storage/checkpoint-file.ts";
+import { encodeCheckpoint, hexOfCrc } from "../../../src/storage/checkpoint-file.ts";
 import { encodeFormat, encodeMetaProperties, newFormat } from "../../../src/storage/format-file.ts";
 import { varve } from "../../support/cli-run.ts";
 import { nameOf, writeSegment } from "../../support/segment-files.ts";
@@ -30,14 +30,17 @@ beforeEach(() => {
   // Two sealed segments of 40 records each and an active one.
   for (const base of [0, 40, 80]) writeSegment(partition, { base, batches: 8, recordsInBatch: 5 });
   setCheckpoint(120);
-  writeFileSync(join(root, "clean"), "x");
 });
 
 afterEach(() => rmSync(root, { recursive: true }));
 
-function setCheckpoint(recoveryPoint: number): void {
+function setCheckpoint(recoveryPoint: number, isClean = true): void {
   const entry = { recoveryPoint, logStartOffset: 0, segmentBase: 80, position: 0 };
-  writeFileSync(join(root, "checkpoint"), encodeCheckpoint(new Map([["orders-0", entry]])).bytes);
+  const { bytes, crc } = encodeCheckpoint(new Map([["orders-0", entry]]));
+  writeFileSync(join(root, "checkpoint"), bytes);
+  if (!isClean) return;
+  const marker = { version: 1, checkpoint: hexOfCrc(crc) };
+  writeFileSync(join(root, "clean-shutdown"), JSON.stringify(marker));
 }
 
 const check = (...words: readonly string[]) => varve(["check", ...words]);
@@ -155,10 +158,10 @@ describe("check: the end of an active segment", () => {
   });
 
   test("cut short without an orderly stop, past the recovery point: a note", async () => {
-    rmSync(join(root, "clean"));
+    rmSync(join(root, "clean-shutdown"));
     rmSync(segment(80, ".index"));
     rmSync(segment(80, ".timeindex"));
-    setCheckpoint(115);
+    setCheckpoint(115, false);
     cut();
     const got = await check(root);
     expect(got.stdout.toString()).toContain("an unfinished write");
@@ -167,7 +170,7 @@ describe("check: the end of an active segment", () => {
     writeSegment(partition, { base: 80, batches: 8, recordsInBatch: 5, withIndexes: false });
     flip(segment(80), readFileSync(segment(80)).length - 3);
     expect((await check(root)).code).toBe(0);
-    setCheckpoint(120);
+    setCheckpoint(120, false);
     expect((await check(root)).code).toBe(4);
   });
 });
