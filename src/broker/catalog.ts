@@ -10,7 +10,8 @@ import { type Random, randomUuid } from "../base/random.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import type { ConfigChanges, CreateTopicRequest } from "../services.ts";
 import type { CatalogMachine, StoredTopic, TopicEvent } from "./catalog-machine.ts";
-import type { PartitionStore } from "./partition-store.ts";
+import type { Partition } from "./partition.ts";
+import type { PartitionRange, PartitionStore } from "./partition-store.ts";
 import {
   type ConfigValues,
   changeConfigs,
@@ -54,6 +55,8 @@ export interface CatalogOptions {
 export class Catalog {
   readonly #options: CatalogOptions;
   readonly #turns = new Turns();
+  /** Partitions being made: they count against the bound before they are there. */
+  #risingCount = 0;
   #isClosed = false;
 
   /** @param options A loaded machine and coordinator, and open partitions in `topics`. */
@@ -92,7 +95,7 @@ export class Catalog {
    */
   createPartitions(name: string, partitionCount: number): Promise<void> {
     return this.#inTurn(name, async () => {
-      const { topics, store } = this.#options;
+      const { topics } = this.#options;
       const topic = topics.get(name);
       const { topicId, partitionCount: from } = topic.listing;
       if (partitionCount < from) {
@@ -105,7 +108,7 @@ export class Catalog {
       this.#checkCount(partitionCount, partitionCount - from);
       if (partitionCount === from) return;
       const range = { topic: name, topicId, from, to: partitionCount, settings: topic.settings };
-      const added = await store.create(range);
+      const added = await this.#make(range);
       await this.#commitOrClose(added, () => this.#change(topicId, { partitionCount }));
       const partitions = [...topic.partitions, ...added];
       topics.set(topicFrom({ ...topic, name, topicId, partitions }));
@@ -164,11 +167,11 @@ export class Catalog {
       readonly partitionCount: number;
     },
   ): Promise<Topic> {
-    const { topics, store, machine, coordinator, random } = this.#options;
+    const { topics, machine, coordinator, random } = this.#options;
     const { name, configs, settings, partitionCount } = parts;
     const topicId = randomUuid(random);
     const range = { topic: name, topicId, from: 0, to: partitionCount, settings };
-    const partitions = await store.create(range);
+    const partitions = await this.#make(range);
     const stored: StoredTopic = {
       name,
       partitionCount,
@@ -182,6 +185,16 @@ export class Catalog {
     topics.set(topic);
     this.#options.onChange({ kind: "created", name, topicId });
     return topic;
+  }
+
+  async #make(range: PartitionRange): Promise<readonly Partition[]> {
+    const count = range.to - range.from;
+    this.#risingCount += count;
+    try {
+      return await this.#options.store.create(range);
+    } finally {
+      this.#risingCount -= count;
+    }
   }
 
   #change(
@@ -230,10 +243,11 @@ export class Catalog {
         `a topic has 1 to ${topicPartitionsMax} partitions, not ${partitionCount}`,
       );
     }
-    if (topics.partitionCount + addedCount > partitionsMax) {
+    const presentCount = topics.partitionCount + this.#risingCount;
+    if (presentCount + addedCount > partitionsMax) {
       throw new LogError(
         "POLICY_VIOLATION",
-        `the server has ${topics.partitionCount} partitions and takes ${partitionsMax} at most`,
+        `the server has ${presentCount} partitions and takes ${partitionsMax} at most`,
       );
     }
   }

@@ -1,6 +1,7 @@
 // The topic part of the waist, as clients may use it: the catalog behind the rules for clients.
 
 import { LogError } from "../base/error.ts";
+import { mapParallel } from "../base/parallel.ts";
 import type {
   ConfigChanges,
   CreateTopicRequest,
@@ -13,6 +14,9 @@ import type { Partition } from "./partition.ts";
 import { type ConfigValues, describeConfigs } from "./topic-config.ts";
 import { checkClientMayChange, checkTopicName } from "./topic-name.ts";
 import { type Topic, type Topics, unknownPartition } from "./topics.ts";
+
+// The size of a partition may need a look at each of its files.
+const describingMax = 32;
 
 /** What topic services work with. */
 export interface TopicServicesOptions {
@@ -61,7 +65,10 @@ export class CatalogTopicServices implements TopicServices {
 
   async describe(name: string): Promise<TopicDescription> {
     const { listing, configs, partitions } = this.#options.topics.get(name);
-    const described = await Promise.all(partitions.map((partition) => partition.describe()));
+    const described = await mapParallel(partitions, {
+      limit: describingMax,
+      work: (partition) => partition.describe(),
+    });
     return {
       ...listing,
       configs: describeConfigs(configs, this.#options.serverDefaults),

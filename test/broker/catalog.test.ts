@@ -57,6 +57,17 @@ describe("catalog: create", () => {
     expect(directories(disk.paths()).length).toBe(10);
   });
 
+  test("many names at once at the limit: never more partitions than allowed", async () => {
+    const { engine } = await openTestEngine({ settings: { partitionsMax: 10 } });
+    const names = Array.from({ length: 5 }, (_, index) => `orders${index}`);
+    const outcomes = await Promise.all(
+      names.map((name) => outcomeOf(createTopic(engine, name, { partitions: 3 }))),
+    );
+    expect(outcomes.filter((outcome) => outcome === "ok").length).toBe(2);
+    expect(outcomes.filter((outcome) => outcome === "POLICY_VIOLATION").length).toBe(3);
+    expect(engine.gauges().partitions).toBe(8);
+  });
+
   test("the disk refuses half way: the same create works afterwards", async () => {
     const { engine, disk } = await openTestEngine();
     disk.plan({ kind: ["open", "write"], path: /orders-2/, effect: "full" });

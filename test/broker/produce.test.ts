@@ -50,6 +50,18 @@ describe("produce: results", () => {
     expect(await readValues(engine, "orders")).toEqual([]);
   });
 
+  test("a batch larger than a segment: is kept and read whole", async () => {
+    const { engine, disk, clock } = await openTestEngine();
+    await createTopic(engine, "orders", { configs: { "segment.bytes": "1024" } });
+    const values = ["small", "x".repeat(5000), "after"];
+    for (const value of values) {
+      expect((await produce(engine, { topic: "orders", values: [value] })).error).toBeNull();
+    }
+    expect(await readValues(engine, "orders")).toEqual(values);
+    const again = await openTestEngine({ disk: disk.kill(), clock, seed: 2 });
+    expect(await readValues(again.engine, "orders")).toEqual(values);
+  });
+
   test("acks that do not exist: refused", async () => {
     const { engine } = await openTestEngine();
     const acks = 2 as unknown as RequiredAcks;
