@@ -5,7 +5,7 @@
 // between its neighbours: it must not be below the end of the batch before, nor its end above the batch behind.
 
 import { LogError } from "../base/error.ts";
-import { maxTimestampAt } from "../record/batch-header.ts";
+import { baseOffsetAt, maxTimestampAt } from "../record/batch-header.ts";
 import { RecordCursor } from "../record/record-cursor.ts";
 import type { LogEnd } from "./active-segment.ts";
 import { BatchWalk } from "./batch-walk.ts";
@@ -133,12 +133,13 @@ export async function findMaxTimestamp(
   const { indexes, segment, limit } = from;
   const maxOffset = segment.baseOffset + indexes.maxTimestampRelativeOffset;
   if (maxOffset >= fromOffset && maxOffset < limit.offset) {
-    return findByTime(from, indexes.maxTimestampMs, fromOffset);
+    const found = await findByTime(from, indexes.maxTimestampMs, fromOffset);
+    if (found !== null) return found;
   }
-  // The largest one is out of reach: look at every batch that is not.
+  // The largest one is out of reach, above the limit or below the start: look at every batch that is not.
   const entry = indexes.offsets.floor(fromOffset - segment.baseOffset);
   const walk = walkFrom(from, entry, { isWhole: false, pieceBytes: walkPieceBytes });
-  let maxTimestampMs = -1;
+  let maxTimestampMs = Number.NEGATIVE_INFINITY;
   for (let step = walk.step(); step !== "end"; step = walk.step()) {
     if (step === "load") {
       await walk.load();
@@ -147,9 +148,26 @@ export async function findMaxTimestamp(
     if (isStale(from, walk, entry)) return staleIndex;
     if (step === "damage") throw damageError(from, walk);
     if (walk.nextOffset <= fromOffset) continue;
-    maxTimestampMs = Math.max(maxTimestampMs, maxTimestampAt(walk.view, walk.at));
+    let timestampMs = maxTimestampAt(walk.view, walk.at);
+    if (baseOffsetAt(walk.view, walk.at) < fromOffset) {
+      const read = await readBatches(from, fromOffset, 1);
+      if (read === staleIndex) return staleIndex;
+      timestampMs = maxTimestampFrom(read.bytes, fromOffset);
+    }
+    maxTimestampMs = Math.max(maxTimestampMs, timestampMs);
   }
   return findByTime(from, maxTimestampMs, fromOffset);
+}
+
+function maxTimestampFrom(batch: Uint8Array, fromOffset: number): number {
+  const cursor = new RecordCursor();
+  cursor.reset(batch);
+  let maxTimestampMs = Number.NEGATIVE_INFINITY;
+  while (cursor.next()) {
+    if (cursor.offset < fromOffset) continue;
+    maxTimestampMs = Math.max(maxTimestampMs, cursor.timestampMs);
+  }
+  return maxTimestampMs;
 }
 
 // The batches that will be returned.
