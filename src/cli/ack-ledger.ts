@@ -4,14 +4,8 @@
 export class AckLedger {
   readonly #chunks: { readonly records: number; isDone: boolean }[] = [];
   #first = 0;
-  #sent = 0;
   #acknowledged = 0;
   #prefix = 0;
-
-  /** Records sent. */
-  get sent(): number {
-    return this.#sent;
-  }
 
   /** Records acknowledged, wherever they stand. */
   get acknowledged(): number {
@@ -27,7 +21,6 @@ export class AckLedger {
   add(records: number): () => void {
     const chunk = { records, isDone: false };
     this.#chunks.push(chunk);
-    this.#sent += records;
     return () => {
       chunk.isDone = true;
       this.#acknowledged += records;

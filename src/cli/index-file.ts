@@ -3,7 +3,7 @@
 // .index      relative offset i32 | position i32       (last offset of the batch that begins at the position)
 // .timeindex  timestamp i64 | relative offset i32      (largest time so far, last offset of the batch that holds it)
 //
-// Kafka pads the files of its active segment with zeros: an entry with relative offset 0 behind the first ends the data.
+// Kafka pads the files of its active segment with zeros: an entry with relative offset 0 behind the first is the end.
 
 import { readFile, stat } from "node:fs/promises";
 import { LogError } from "../base/error.ts";

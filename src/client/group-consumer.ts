@@ -53,7 +53,8 @@ const failuresMax = 10;
 const lostMembership = ["FENCED_MEMBER_EPOCH", "UNKNOWN_MEMBER_ID", "STALE_MEMBER_EPOCH"] as const;
 
 /**
- * Reads as a member of a group. Iterate it once, either record by record or through `batches`; leaving the loop closes it.
+ * Reads as a member of a group. Iterate it once, either record by record or through `batches`; leaving the loop
+ * closes it.
  *
  * The record at which a loop is left, by `break` or by an error, counts as not finished and will come again, unless
  * `commit()` was called in the loop's body.
@@ -110,7 +111,7 @@ export class GroupConsumer implements AsyncIterable<GroupRecord> {
     }
   }
 
-  /** The records in the portions they were fetched in, never empty. A portion is finished when the next is asked for. */
+  /** The records in the portions they were fetched in, never empty; one is finished when the next is asked for. */
   async *batches(): AsyncGenerator<readonly GroupRecord[], void, undefined> {
     for await (const records of this.#fetches()) {
       this.#handedCount = records.length;

@@ -43,6 +43,7 @@ const cases: readonly (readonly [string, unknown, number, string | null])[] = [
   ["a message of several lines", new Error("one\n  two"), 1, "varve: one two"],
 ];
 
-test.each(cases)("ending: %s: its exit code and one line", (_name, error, exitCode, line) => {
+test.each(cases)("ending: %s: its exit code and one line", (...row) => {
+  const [, error, exitCode, line] = row;
   expect(endingOf(error)).toEqual({ exitCode, line });
 });

@@ -17,7 +17,7 @@ test("line splitter: any bytes in any chunks: lines joined by newlines are the i
       }
       const last = splitter.finish();
       if (last !== null) parts.push(last);
-      expect([...Buffer.concat(parts)]).toEqual(chunks.flat());
+      expect(Array.from(Buffer.concat(parts))).toEqual(chunks.flat());
     }),
   );
 });

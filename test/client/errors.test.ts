@@ -33,7 +33,8 @@ test.each([
   [507, "DISK_FULL", {}, false],
   [507, "DISK_FULL", { appendedRecords: 3 }, true],
   [413, "MESSAGE_TOO_LARGE", {}, false],
-])("status %d %s %j: may have been applied: %s", (status, code, facts, isDoubtful) => {
+])("status %d %s %j: may have been applied: %s", (...row) => {
+  const [status, code, facts, isDoubtful] = row;
   expect(reply(status, { code, retriable: true, ...facts }).mayHaveApplied).toBe(isDoubtful);
 });
 

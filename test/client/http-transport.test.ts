@@ -68,27 +68,24 @@ describe("http transport: what is sent again", () => {
     ["404 that Kafka calls retriable", problem(404, "UNKNOWN_TOPIC_OR_PARTITION"), "always", 1],
     ["a 503 that is not the server's own", { status: 503, body: "proxy" }, "refused", 1],
   ];
-  test.each(cases)(
-    "%s (%o): resend %s: %d requests in all",
-    async (_name, answer, resend, count) => {
-      const isFinal =
-        (answer as { body?: { code?: string } }).body?.code === "UNKNOWN_SERVER_ERROR";
-      // The problem() helper calls every 5xx retriable; the table does not call an unnamed fault so.
-      const given = isFinal
-        ? { status: 500, body: { code: "UNKNOWN_SERVER_ERROR", retriable: false } }
-        : answer;
-      const server = await serve(inTurn(given, good));
-      const outcome = await transportTo(server.url)
-        .call(post(resend))
-        .then(
-          (reply) => reply.body,
-          (error: unknown) => error,
-        );
-      expect(server.requests.length).toBe(count);
-      if (count === 2) expect(outcome).toEqual({ fine: true });
-      else expect(outcome).toBeInstanceOf(Error);
-    },
-  );
+  test.each(cases)("%s (%o): resend %s: %d requests in all", async (...row) => {
+    const [, answer, resend, count] = row;
+    const isFinal = (answer as { body?: { code?: string } }).body?.code === "UNKNOWN_SERVER_ERROR";
+    // The problem() helper calls every 5xx retriable; the table does not call an unnamed fault so.
+    const given = isFinal
+      ? { status: 500, body: { code: "UNKNOWN_SERVER_ERROR", retriable: false } }
+      : answer;
+    const server = await serve(inTurn(given, good));
+    const outcome = await transportTo(server.url)
+      .call(post(resend))
+      .then(
+        (reply) => reply.body,
+        (error: unknown) => error,
+      );
+    expect(server.requests.length).toBe(count);
+    if (count === 2) expect(outcome).toEqual({ fine: true });
+    else expect(outcome).toBeInstanceOf(Error);
+  });
 
   test("nobody listens: even an unsent-only call is tried again, then says so", async () => {
     const server = await FakeHttpServer.start(() => good);

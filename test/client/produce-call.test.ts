@@ -69,7 +69,8 @@ test.each([
     ],
     1,
   ],
-])("produce: refused for overload with %s: sent %s", async (_name, where, records, times) => {
+])("produce: refused for overload with %s: sent %s", async (...row) => {
+  const [, where, records, times] = row;
   server.spoil = () => problem(503, "SERVER_OVERLOADED");
   await expect(client.produce({ topic: "logs", records, ...where })).rejects.toMatchObject({
     code: "SERVER_OVERLOADED",

@@ -5,7 +5,7 @@ import { stat } from "node:fs/promises";
 import { addAbortSignal, type Readable } from "node:stream";
 import { SingleBar } from "cli-progress";
 import { type Command, Option } from "commander";
-import type { Acks, Producer, RecordInput } from "../../client/client.ts";
+import { type Acks, isVarveError, type Producer, type RecordInput } from "../../client/client.ts";
 import { AckLedger } from "../ack-ledger.ts";
 import {
   addExamples,
@@ -118,6 +118,8 @@ class ProduceRun {
   readonly #stopReading = new AbortController();
   readonly #bar: SingleBar | null;
   #bytes = 0;
+  /** Records of failed requests that may be stored all the same. */
+  #doubtful = 0;
   #error: unknown = null;
 
   constructor(run: RunOptions) {
@@ -177,14 +179,13 @@ class ProduceRun {
           acknowledge();
           this.#bytes += bytes;
         },
-        (error: unknown) => this.#fail(error),
+        (error: unknown) => {
+          if (isVarveError(error) && error.mayHaveApplied) this.#doubtful += chunk.length;
+          this.#error ??= error;
+          this.#stopReading.abort();
+        },
       );
     }
-  }
-
-  #fail(error: unknown): void {
-    this.#error ??= error;
-    this.#stopReading.abort();
   }
 
   #show(readBytes: number, startedMs: number): void {
@@ -197,15 +198,15 @@ class ProduceRun {
 
   /** What to say when not all of the input is acknowledged. */
   #failure(error: unknown): CliError {
-    const { prefix, acknowledged, sent } = this.#ledger;
+    const { prefix, acknowledged } = this.#ledger;
     const { stop } = this.#run.context.io;
     const what = error === null || stop.aborted ? "stopped" : messageOf(error);
     const code = stop.aborted ? exitCode.stopped : exitCodeOf(error);
     const resume = `resume with --skip ${this.#run.options.skip + prefix}`;
     const beyond = acknowledged - prefix;
     const doubt =
-      sent > prefix && error !== null
-        ? `; of the ${sent - prefix} sent after them ${beyond} are acknowledged and others may be stored`
+      beyond + this.#doubtful > 0
+        ? `; of those after them ${beyond} are acknowledged and ${this.#doubtful} may be stored`
         : "";
     const line = `varve: ${what}; the first ${prefix} records are acknowledged, ${resume}${doubt}`;
     return new CliError(code, line);

@@ -138,7 +138,9 @@ describe("produce: failures", () => {
     const stdin = `${lines.join("\n")}\n`;
     const made = await produce(["logs", "--batch-records", "10"], { stdin });
     expect(made.code).toBe(1);
-    expect(made.stderr).toContain("the first 30 records are acknowledged, resume with --skip 30");
+    expect(made.stderr).toContain(
+      "the first 30 records are acknowledged, resume with --skip 30; of those after them 0 are acknowledged and 10 may be stored\n",
+    );
     expect(made.stderr.trimEnd()).not.toContain("\n");
     expect(server.values("logs", 0)).toEqual(lines.slice(0, 40));
     const again = await produce(["logs", "--skip", "30"], { stdin });
