@@ -1,7 +1,8 @@
 // Sends batches to the engine. Failures become results, so that no caller of the hot path needs a catch.
 //
-// The door packs batches up to a size of its own. A topic whose max.message.bytes is lower refuses them although each record
-// is small enough; the limit is then looked up, remembered, and the records go out again in batches that fit.
+// The door packs batches up to a size of its own. A topic whose max.message.bytes is lower refuses them although
+// each record is small enough; the limit is then looked up, remembered, and the records go out again in batches
+// that fit.
 
 import { viewOf } from "../../base/bytes.ts";
 import { recordCountAt } from "../../record/batch-header.ts";

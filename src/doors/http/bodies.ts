@@ -1,9 +1,12 @@
-// Takes request bodies off the wire: bounded each and in sum, as bytes; decoded to plain values where a route wants that.
+// Takes request bodies off the wire: bounded each and in sum, as bytes; decoded to plain values where a route
+// wants that.
 
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { IncomingMessage } from "node:http";
 import { Unpackr } from "msgpackr";
 import { LogError } from "../../base/error.ts";
+import type { WatchedBody } from "./body-watch.ts";
+import { BodyWatch } from "./body-watch.ts";
 import type { HttpContext } from "./http-context.ts";
 import { JsonScanner, jsonDepthMax } from "./json-scan.ts";
 import { MsgpackScanner, msgpackDepthMax } from "./msgpack-scan.ts";
@@ -20,12 +23,20 @@ declare module "fastify" {
   }
 }
 
+/** The body of a route that takes streams, when it is one. */
+export interface StreamedBody {
+  readonly payload: IncomingMessage;
+  /** To be called for each chunk taken, so that the stream counts as moving. */
+  renew(): void;
+}
+
 type Done = (error: Error | null, body?: unknown) => void;
 
 const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: "number" });
 
 /** Makes the app read every body this way. */
 export function takeBodies(app: FastifyInstance, context: HttpContext): void {
+  const watch = new BodyWatch(context.clock, context.limits.requestTimeoutMs);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (request, payload: IncomingMessage, done: Done) => {
     const coding = request.headers["content-encoding"];
@@ -36,8 +47,8 @@ export function takeBodies(app: FastifyInstance, context: HttpContext): void {
     }
     const mode = request.routeOptions.config.body;
     const isStream = mode === "bytes-or-stream" && isNdjson(request);
-    if (isStream) done(null, payload);
-    else collect({ request, payload, context, done });
+    if (isStream) watchStream(payload, watch, done);
+    else collect({ request, payload, context, watch, done });
   });
 }
 
@@ -51,21 +62,35 @@ export function allowNoBody(request: FastifyRequest, _reply: unknown, done: () =
   done();
 }
 
+const tooSlow = "the body did not arrive in time";
+
 interface Collecting {
   readonly request: FastifyRequest;
   readonly payload: IncomingMessage;
   readonly context: HttpContext;
+  readonly watch: BodyWatch;
   readonly done: Done;
 }
 
-function collect({ request, payload, context, done }: Collecting): void {
+// A stream may last, but not stand still.
+function watchStream(payload: IncomingMessage, watch: BodyWatch, done: Done): void {
+  const body: WatchedBody = watch.add(() => {
+    payload.destroy(new LogError("REQUEST_TIMED_OUT", tooSlow));
+  });
+  payload.on("close", () => watch.delete(body));
+  done(null, { payload, renew: () => watch.renew(body) } satisfies StreamedBody);
+}
+
+function collect({ request, payload, context, watch, done }: Collecting): void {
   const { limits, metrics } = context;
   let first: Buffer | null = null;
   let more: Buffer[] | null = null;
   let isOver = false;
+  const watched = watch.add(() => finish(new LogError("REQUEST_TIMED_OUT", tooSlow)));
   const finish = (error: Error | null): void => {
     if (isOver) return;
     isOver = true;
+    watch.delete(watched);
     if (error !== null) {
       done(error);
       return;
@@ -135,7 +160,7 @@ function decodeJson(bytes: Buffer): unknown {
 function decodeMsgpack(bytes: Buffer): unknown {
   const scanner = new MsgpackScanner();
   scanner.reset(bytes);
-  if (!scanner.skip() || !scanner.isAtEnd) {
+  if (!scanner.value() || !scanner.isAtEnd) {
     const limits = `of at most ${msgpackDepthMax} levels, without extension types`;
     const detail = `not one MessagePack value ${limits}: see byte ${scanner.at}`;
     throw new LogError("INVALID_REQUEST", detail, { facts: { position: scanner.at } });

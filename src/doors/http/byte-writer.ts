@@ -1,4 +1,5 @@
-// A growing buffer for replies: bytes of stored records are copied in once, and escaped on the way where JSON asks for it.
+// A growing buffer for replies: bytes of stored records are copied in once, and escaped on the way where JSON asks
+// for it.
 
 const initialBytes = 4096;
 
@@ -96,7 +97,10 @@ export class ByteWriter {
     this.ascii(`"${bytes.toString("base64")}"`);
   }
 
-  /** Appends UTF-8 bytes [start, end) of `source` as a JSON string, quoted and escaped. The bytes must be valid UTF-8. */
+  /**
+   * Appends UTF-8 bytes [start, end) of `source` as a JSON string, quoted and escaped. The bytes must be
+   * valid UTF-8.
+   */
   quotedUtf8(source: Uint8Array, start: number, end: number): void {
     this.#makeRoom((end - start) * 6 + 2);
     const buffer = this.#buffer;

@@ -1,4 +1,5 @@
-// The API's own description: OpenAPI 3.1 at `/openapi.json`, made from the routes' schemas, and a page to read it at `/docs`.
+// The API's own description: OpenAPI 3.1 at `/openapi.json`, made from the routes' schemas, and a page to read it
+// at `/docs`.
 
 import fastifySwagger from "@fastify/swagger";
 import fastifySwaggerUi from "@fastify/swagger-ui";

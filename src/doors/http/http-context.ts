@@ -26,7 +26,7 @@ export interface HttpLimits {
   readonly maxBytesMax: number;
   /** All headers of one request. */
   readonly headerBytesMax: number;
-  /** The whole request must have arrived after this long. */
+  /** A body must have arrived after this long; an NDJSON stream must not stand still for as long. */
   readonly requestTimeoutMs: number;
   /** The headers must have arrived after this long. */
   readonly headersTimeoutMs: number;

@@ -118,7 +118,8 @@ function buildApp(context: HttpContext): FastifyInstance {
     genReqId: requestIds(context.random),
     requestIdHeader: false,
     forceCloseConnections: "idle",
-    requestTimeout: limits.requestTimeoutMs,
+    // Bodies have their own watch: a stream may take longer than any fixed time.
+    requestTimeout: 0,
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     bodyLimit: limits.bodyBytesMax,
     http: { headersTimeout: limits.headersTimeoutMs, maxHeaderSize: limits.headerBytesMax },

@@ -1,8 +1,9 @@
 // Walks JSON text as bytes (RFC 8259, strictly) without building anything.
 //
-// Why not JSON.parse: values must be stored verbatim (no number may lose digits), so their spans are needed; a string
-// without escapes can go from the request's bytes to the batch without becoming a JavaScript string; and nesting is
-// bounded here, before anything recursive sees it. The grammar is held to JSON.parse by a property test.
+// Why not JSON.parse: values must be stored verbatim (no number may lose digits), so their spans are needed; a
+// string without escapes can go from the request's bytes to the batch without becoming a JavaScript string; and
+// nesting is bounded here, before anything recursive sees it. The grammar is held to JSON.parse by a property
+// test.
 
 /** Containers inside containers deeper than this are refused. */
 export const jsonDepthMax = 200;
@@ -103,7 +104,8 @@ export class JsonScanner {
     }
   }
 
-  // After a value: steps over closing brackets up to the next comma. The depth left, 0 at the top, -1 when it is not JSON.
+  // After a value: steps over closing brackets up to the next comma. The depth left, 0 at the top, -1 when it is
+  // not JSON.
   #closeAll(from: number): number {
     let depth = from;
     while (depth > 0) {

@@ -1,5 +1,5 @@
-// Reads all partitions of a topic together: within one page records come in the order of their timestamps, and in each
-// partition in the order of their offsets.
+// Reads all partitions of a topic together: within one page records come in the order of their timestamps, and in
+// each partition in the order of their offsets.
 
 import type { LogError } from "../../base/error.ts";
 import type { RecordCursor } from "../../record/record-cursor.ts";

@@ -1,4 +1,5 @@
-// Shows the door's counters in a Prometheus registry: read when scraped, so that requests pay for nothing but a sum.
+// Shows the door's counters in a Prometheus registry: read when scraped, so that requests pay for nothing but a
+// sum.
 
 import type { Metric, Registry } from "prom-client";
 import { collectDefaultMetrics, Counter, Gauge } from "prom-client";

@@ -108,7 +108,7 @@ export class MsgpackScanner {
   }
 
   /** Steps over any one value; false when it is cut short, nested too deep, or has an extension type in it. */
-  skip(): boolean {
+  value(): boolean {
     const left: number[] = [1];
     while (left.length > 0) {
       const rest = left.pop() ?? 0;

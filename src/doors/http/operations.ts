@@ -8,7 +8,8 @@ import type { HttpContext } from "./http-context.ts";
 import { routeSchema } from "./route-schema.ts";
 
 const nanosecondsPerMs = 1_000_000;
-// Beyond this delay at the 99th percentile since the last question, requests wait longer than anyone should send more.
+// Beyond this delay at the 99th percentile since the last question, requests wait longer than anyone should send
+// more.
 const eventLoopDelayMsMax = 1000;
 
 const tag = "operations";

@@ -1,7 +1,7 @@
 // Packs single-record requests that arrive together into one batch for each partition.
 //
-// Order: records of one partition are sent in the order they came. Whoever sends batches past the packer calls `flush` for
-// that partition first. Nothing waits longer than the event-loop turn it arrived in.
+// Order: records of one partition are sent in the order they came. Whoever sends batches past the packer calls
+// `flush` for that partition first. Nothing waits longer than the event-loop turn it arrived in.
 
 import type { BatchBuilder } from "../../record/batch-builder.ts";
 import type {

@@ -1,4 +1,5 @@
-// The reading part of a poll: records of all partitions of a member, shared fairly, waiting for data or a new assignment.
+// The reading part of a poll: records of all partitions of a member, shared fairly, waiting for data or a new
+// assignment.
 
 import type { LogError } from "../../base/error.ts";
 import type { FetchPartitionResult, FetchResult } from "../../services.ts";

@@ -1,7 +1,7 @@
 // One member of a consumer group as the door remembers it between polls.
 //
-// All of it is soft: lost, it is rebuilt by rejoining and reading the committed offsets. Positions move only when a reply was
-// sent in full, so a poll whose reply was lost gives the same records again.
+// All of it is soft: lost, it is rebuilt by rejoining and reading the committed offsets. Positions move only when
+// a reply was sent in full, so a poll whose reply was lost gives the same records again.
 
 import { LogError } from "../../base/error.ts";
 import type {
@@ -34,7 +34,8 @@ export interface OwnedPartition extends TopicPartition {
 }
 
 const sessionTimeoutMsDefault = 45_000;
-// A heartbeat can bring a change that must be confirmed by the next; more than this in a row waits for the next poll.
+// A heartbeat can bring a change that must be confirmed by the next; more than this in a row waits for the next
+// poll.
 const confirmationsMax = 5;
 
 const placeKey = ({ topic, partition }: TopicPartition): string => `${partition} ${topic}`;
@@ -109,7 +110,8 @@ export class PollSession {
   }
 
   /**
-   * Commits what the previous reply returned. What the member has lost meanwhile is not committed: its new owner returns
+   * Commits what the previous reply returned. What the member has lost meanwhile is not committed: its new
+   * owner returns
    * it again.
    */
   async commitDelivered(groups: GroupServices): Promise<void> {
@@ -129,7 +131,8 @@ export class PollSession {
   }
 
   /**
-   * Tells the coordinator that the member lives and takes over what it answers. True when the set of owned partitions
+   * Tells the coordinator that the member lives and takes over what it answers. True when the set of owned
+   * partitions
    * has changed.
    */
   async heartbeat(groups: GroupServices): Promise<boolean> {

@@ -1,4 +1,5 @@
-// The poll sessions of the process: found by group and member, one poll at a time in each, bounded and forgotten when old.
+// The poll sessions of the process: found by group and member, one poll at a time in each, bounded and forgotten
+// when old.
 
 import type { Clock } from "../../base/clock.ts";
 import { LogError } from "../../base/error.ts";

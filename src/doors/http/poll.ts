@@ -1,4 +1,5 @@
-// POST /v1/groups/{group}/poll: joins, is the heartbeat, commits what the previous poll returned, and returns records.
+// POST /v1/groups/{group}/poll: joins, is the heartbeat, commits what the previous poll returned, and returns
+// records.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { Type } from "typebox";

@@ -1,4 +1,5 @@
-// Positions as clients write them (`from`, `at`, `to`): parsed strictly, then resolved to an offset in each partition.
+// Positions as clients write them (`from`, `at`, `to`): parsed strictly, then resolved to an offset in each
+// partition.
 
 import { LogError } from "../../base/error.ts";
 import type { DataServices, ListOffsetsPartition, ListOffsetsResult } from "../../services.ts";
@@ -71,7 +72,8 @@ export interface PartitionsOfTopic {
 }
 
 /**
- * The offset of a position in each partition, in the order given. A time after the last record is the end; `-N` stops at
+ * The offset of a position in each partition, in the order given. A time after the last record is the end;
+ * `-N` stops at
  * the log start.
  *
  * @throws UNKNOWN_TOPIC_OR_PARTITION and what list-offsets answers.

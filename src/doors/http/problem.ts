@@ -67,7 +67,8 @@ const reserved = new Set(["type", "title", "status", "detail", "instance", "code
 /**
  * The problem document of an error.
  *
- * @param error    A LogError, one of fastify's own, or anything else: that becomes UNKNOWN_SERVER_ERROR without text.
+ * @param error    A LogError, one of fastify's own, or anything else: that becomes UNKNOWN_SERVER_ERROR
+ * without text.
  * @param instance What identifies this occurrence; the request's id as a URN.
  */
 export function problemOf(error: unknown, instance: string): Problem {

@@ -1,4 +1,5 @@
-// What a produce request says beside its records: acks, partition, condition, preferences, and the encoding of its reply.
+// What a produce request says beside its records: acks, partition, condition, preferences, and the encoding of its
+// reply.
 
 import type { FastifyRequest } from "fastify";
 import { LogError } from "../../base/error.ts";

@@ -1,14 +1,14 @@
 // NDJSON produce: records are taken line by line while the body streams in, in bounded memory.
 //
-// Up to `bodyBytesMax` of staged batches the request is all-or-none: nothing is appended before its last line was good.
-// A longer stream is committed stretch by stretch as it flows; its answer is in minimal form, and an error then says how
-// many records were appended before it.
+// Up to `bodyBytesMax` of staged batches the request is all-or-none: nothing is appended before its last line was
+// good. A longer stream is committed stretch by stretch as it flows; its answer is in minimal form, and an error
+// then says how many records were appended before it.
 
 import type { FastifyReply } from "fastify";
-import type { Readable } from "node:stream";
 import { LogError } from "../../base/error.ts";
 import type { ProducePartitionResult } from "../../services.ts";
 import type { Appender } from "./appender.ts";
+import type { StreamedBody } from "./bodies.ts";
 import type { HttpContext } from "./http-context.ts";
 import { nameError } from "./problem.ts";
 import type { ProduceTerms } from "./produce-query.ts";
@@ -20,7 +20,7 @@ import { produceError, Staging, weakestDurability } from "./staging.ts";
 
 /** One NDJSON request. */
 export interface LineStream {
-  readonly lines: Readable;
+  readonly lines: StreamedBody;
   readonly terms: ProduceTerms;
   readonly options: StagingOptions;
   readonly appender: Appender;
@@ -43,7 +43,11 @@ export async function produceStream(
 ): Promise<(reply: FastifyReply) => void> {
   const taking = new LineTaking(stream, context);
   try {
-    for await (const chunk of stream.lines) await taking.take(chunk as Buffer);
+    for await (const chunk of stream.lines.payload) {
+      stream.lines.renew();
+      await taking.take(chunk as Buffer);
+      stream.lines.renew();
+    }
     return await taking.finish();
   } catch (error) {
     throw taking.failure(error);
@@ -117,7 +121,7 @@ class LineTaking {
 
   /** An error as the client is told it. */
   failure(error: unknown): LogError {
-    const broken = !(error instanceof LogError) && this.#stream.lines.destroyed;
+    const broken = !(error instanceof LogError) && this.#stream.lines.payload.destroyed;
     const named = broken
       ? new LogError("INVALID_REQUEST", "the body broke off before its end", { cause: error })
       : nameError(error);

@@ -1,11 +1,11 @@
 // POST /v1/topics/{topic}/records: records in, in four encodings; offsets out.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { Readable } from "node:stream";
 import { Type } from "typebox";
 import { LogError } from "../../base/error.ts";
 import type { TopicListing } from "../../services.ts";
 import { Appender } from "./appender.ts";
+import type { StreamedBody } from "./bodies.ts";
 import type { HttpContext } from "./http-context.ts";
 import { JsonRecordReader } from "./record-json.ts";
 import { MsgpackRecordReader } from "./record-msgpack.ts";
@@ -104,7 +104,7 @@ class Producer {
     const options = this.#stagingOptions(lane, terms);
     const produce: Produce = { reply, terms, options, lane };
     if (encoding === "ndjson") {
-      this.#stream(produce, request.body as Readable);
+      this.#stream(produce, request.body as StreamedBody);
       return;
     }
     const body = (request.body ?? emptyBody) as Buffer;
@@ -172,7 +172,7 @@ class Producer {
     else void sent.then((results) => answerSeveral(reply, { terms, staging, results }));
   }
 
-  #stream({ reply, terms, options, lane }: Produce, lines: Readable): void {
+  #stream({ reply, terms, options, lane }: Produce, lines: StreamedBody): void {
     const flush = (partition: number): void => this.#packer.flush(lane, partition);
     const stream = { lines, terms, options, flush, appender: this.#appender };
     produceStream(stream, this.#context).then(

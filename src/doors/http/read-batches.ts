@@ -9,7 +9,8 @@ import type { ReadRequest } from "./reading.ts";
 import { fetchError } from "./reading.ts";
 
 /**
- * Answers with the batches from an offset on; the first may begin below it. The bytes are on loan from the log until the
+ * Answers with the batches from an offset on; the first may begin below it. The bytes are on loan from the log
+ * until the
  * socket has taken them or has closed.
  *
  * @throws OFFSET_OUT_OF_RANGE, OFFSET_BELOW_LOG_START, UNKNOWN_TOPIC_OR_PARTITION

@@ -1,4 +1,5 @@
-// Reads records through the services: fetches batches, walks them, and hands each record on within the caller's bounds.
+// Reads records through the services: fetches batches, walks them, and hands each record on within the caller's
+// bounds.
 
 import { viewOf } from "../../base/bytes.ts";
 import { LogError } from "../../base/error.ts";

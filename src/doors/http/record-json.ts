@@ -1,7 +1,7 @@
 // Reads records from JSON: `{"records":[…]}` bodies and single records (a line of NDJSON).
 //
-// Values are taken as spans of the body's text and so stored verbatim. Unknown and repeated fields are refused, so that a
-// slip of the pen never loses data.
+// Values are taken as spans of the body's text and so stored verbatim. Unknown and repeated fields are refused, so
+// that a slip of the pen never loses data.
 
 import { isUtf8 } from "node:buffer";
 import { LogError } from "../../base/error.ts";

@@ -1,7 +1,7 @@
 // Writes stored records into replies: JSON, NDJSON and MessagePack, straight from the batch's bytes.
 //
-// A JSON reply shows a value as `value` if its bytes are valid JSON (spliced in verbatim), else as `text` if they are
-// valid UTF-8, else as `b64`. A null value is `"text":null`, since `"value":null` is the JSON text null.
+// A JSON reply shows a value as `value` if its bytes are valid JSON (spliced in verbatim), else as `text` if they
+// are valid UTF-8, else as `b64`. A null value is `"text":null`, since `"value":null` is the JSON text null.
 
 import { isUtf8 } from "node:buffer";
 import { LogError } from "../../base/error.ts";

@@ -1,5 +1,5 @@
-// How routes describe themselves, for OpenAPI and for the check of their bodies. Queries are described here and read by
-// query.ts, whose refusals are clearer than a schema's.
+// How routes describe themselves, for OpenAPI and for the check of their bodies. Queries are described here and
+// read by query.ts, whose refusals are clearer than a schema's.
 
 import type { FastifyInstance, FastifySchema } from "fastify";
 import type { TSchema } from "typebox";

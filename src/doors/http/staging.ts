@@ -1,4 +1,5 @@
-// Turns the records of one request into batches, a lane for each partition. Nothing is sent before every record is good.
+// Turns the records of one request into batches, a lane for each partition. Nothing is sent before every record is
+// good.
 
 import { LogError } from "../../base/error.ts";
 import { BatchBuilder } from "../../record/batch-builder.ts";

@@ -1,7 +1,7 @@
 // Reads that go on: NDJSON with `follow=true`, and server-sent events (HTML standard, section 9.2).
 //
-// A stream holds at most one page in memory: the next is fetched when the socket has taken the last. Trouble in the middle
-// ends it; a client that comes back with its position is then told by status what was wrong.
+// A stream holds at most one page in memory: the next is fetched when the socket has taken the last. Trouble in
+// the middle ends it; a client that comes back with its position is then told by status what was wrong.
 
 import type { FastifyReply } from "fastify";
 import type { ServerResponse } from "node:http";

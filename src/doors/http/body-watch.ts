@@ -1,0 +1,56 @@
+// Ends uploads that take too long, with one timer for all of them: arming one for each request would cost more than the
+// shortest requests do.
+
+import type { Clock, Timer } from "../../base/clock.ts";
+
+/** An upload under watch. */
+export interface WatchedBody {
+  /** When bytes last came (or when it began), in the clock's monotonic milliseconds. */
+  sinceMs: number;
+  /** Ends it. */
+  cut(): void;
+}
+
+/** Watches uploads. */
+export class BodyWatch {
+  readonly #clock: Clock;
+  readonly #timeoutMs: number;
+  readonly #bodies = new Set<WatchedBody>();
+  #timer: Timer | null = null;
+
+  /** @param timeoutMs An upload older than this is cut, at the latest a quarter of it too late. */
+  constructor(clock: Clock, timeoutMs: number) {
+    this.#clock = clock;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** Begins to watch an upload. */
+  add(cut: () => void): WatchedBody {
+    const body: WatchedBody = { sinceMs: this.#clock.monotonicMs(), cut };
+    this.#bodies.add(body);
+    this.#timer ??= this.#clock.after(this.#timeoutMs / 4, () => this.#sweep());
+    return body;
+  }
+
+  /** Bytes have come: the time starts anew. */
+  renew(body: WatchedBody): void {
+    body.sinceMs = this.#clock.monotonicMs();
+  }
+
+  /** The upload is over; harmless twice. */
+  delete(body: WatchedBody): void {
+    this.#bodies.delete(body);
+  }
+
+  #sweep(): void {
+    this.#timer = null;
+    const oldestMs = this.#clock.monotonicMs() - this.#timeoutMs;
+    for (const body of this.#bodies) {
+      if (body.sinceMs > oldestMs) continue;
+      this.#bodies.delete(body);
+      body.cut();
+    }
+    if (this.#bodies.size === 0) return;
+    this.#timer = this.#clock.after(this.#timeoutMs / 4, () => this.#sweep());
+  }
+}
