@@ -52,6 +52,7 @@ export class Housekeeping {
    */
   async run(): Promise<void> {
     await this.#round;
+    if (this.#isClosed) return;
     this.#timer?.cancel();
     this.#round ??= this.#runRound().finally(() => {
       this.#round = null;

@@ -110,6 +110,9 @@ describe("housekeeping: closing", () => {
     await settle();
     release();
     await Promise.all([round, closed]);
+    const before = disk.operationCount;
+    await engine.applyRetention();
+    expect(disk.operationCount).toBe(before);
     expect(clock.timerCount).toBe(0);
   });
 });
