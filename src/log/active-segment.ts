@@ -59,6 +59,8 @@ export class ActiveSegment {
   #loading: Promise<SegmentIndexes> | null = null;
   #reserved = 0;
   #reserveStep = reserveBytesMin;
+  // A refused write was cut off; until the next sync a power cut may bring part of it back.
+  #isUndone = false;
   #isIndexAhead = false;
   #isIndexDistrusted = false;
 
@@ -68,6 +70,11 @@ export class ActiveSegment {
     this.hotFrom = end.position;
     this.written = end;
     this.durable = end;
+  }
+
+  /** True when a sync would make something durable: bytes, or that a refused write was undone. */
+  get isDirty(): boolean {
+    return this.#isUndone || this.unsyncedBytes > 0;
   }
 
   /** Bytes written and not synced. */
@@ -120,6 +127,7 @@ export class ActiveSegment {
     } catch (error) {
       if (!(error instanceof LogError) || error.code !== "DISK_FULL") throw error;
       this.#reserved = 0;
+      this.#isUndone = true;
       await file.truncate(position);
       throw error;
     }
@@ -144,6 +152,7 @@ export class ActiveSegment {
   async sync(): Promise<void> {
     const end = this.written;
     await this.#file?.sync();
+    this.#isUndone = false;
     this.durable = end;
   }
 
@@ -153,7 +162,7 @@ export class ActiveSegment {
    * @param isSealed True when another segment follows: the index files are synced then.
    */
   async finish(isSealed: boolean, settings: WriteSettings): Promise<void> {
-    assert(this.unsyncedBytes === 0, "a segment is synced before it is finished");
+    assert(!this.isDirty || !isSealed, "a segment is synced before it is sealed");
     if (this.#isIndexAhead || isSealed) {
       await this.#dropDistrusted();
       const indexes = await this.indexes(settings);

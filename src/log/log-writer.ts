@@ -316,7 +316,7 @@ export class LogWriter {
     const state = this.#state;
     const { disk, directory } = state.options;
     const before = state.active;
-    if (before.unsyncedBytes > 0) await this.#sync();
+    if (before.isDirty) await this.#sync();
     await before.finish(true, state.config);
     const segment = new Segment(directory, before.written.offset);
     const file = await disk.open(segment.logPath, "write");
