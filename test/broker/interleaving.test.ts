@@ -1,4 +1,4 @@
-// Everything clients may do to topics, at once and in any order, on a disk that answers in any order and fails at times.
+// Everything clients may do to topics, at once and in any order, on a disk that answers in any order and may fail.
 
 import { expect, test } from "vitest";
 import { type Random, seededRandom } from "../../src/base/random.ts";
