@@ -1,0 +1,86 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { RecordDraft } from "../../../src/doors/http/record-draft.ts";
+import { recordBytesBound, Staging } from "../../../src/doors/http/staging.ts";
+import { BatchBuilder } from "../../../src/record/batch-builder.ts";
+import { recordsOf } from "../../support/batches.ts";
+
+const topic = { name: "t", topicId: "1", partitionCount: 3, internal: false };
+const options = { topic, partition: null, stickyPartition: 1, nowMs: 77, batchBytesMax: 300 };
+
+function draftOf(fields: { key?: string; value?: string; partition?: number }): RecordDraft {
+  const draft = new RecordDraft();
+  if (fields.key !== undefined) draft.key = Buffer.from(fields.key);
+  if (fields.partition !== undefined) draft.partition = fields.partition;
+  const bytes = Buffer.from(fields.value ?? "");
+  draft.setValue(bytes, 0, bytes.length);
+  return draft;
+}
+
+test("partition: the record's own, then the request's, then the key's, then the sticky one", () => {
+  const partitionsOf = (staging: Staging): number[] => {
+    return staging.finish(null).map(({ partition }) => partition);
+  };
+  const plain = new Staging(options);
+  plain.add(draftOf({ partition: 2, key: "k" }));
+  plain.add(draftOf({}));
+  expect(partitionsOf(plain)).toEqual([2, 1]);
+  const asked = new Staging({ ...options, partition: 0 });
+  asked.add(draftOf({ key: "21" }));
+  asked.add(draftOf({ partition: 2 }));
+  expect(partitionsOf(asked)).toEqual([0, 2]);
+  expect(() => new Staging(options).add(draftOf({ partition: 3 }))).toThrow(/0 to 2, not 3/);
+});
+
+test("batches: closed before the limit; places follow the request's order", () => {
+  const staging = new Staging(options);
+  for (let index = 0; index < 10; index++) {
+    staging.add(draftOf({ partition: index % 2, value: `${index}`.repeat(60) }));
+  }
+  const parts = staging.finish(null);
+  for (const { batches } of parts) {
+    expect(batches.length).toBeGreaterThan(1);
+    for (const batch of batches) expect(batch.length).toBeLessThanOrEqual(300);
+    const values = batches.flatMap((batch) => recordsOf(batch).map(({ value }) => value));
+    expect(values).toHaveLength(5);
+  }
+  const results = parts.map(({ partition }) => ({
+    topic: "t",
+    partition,
+    error: null,
+    detail: null,
+    baseOffset: partition * 100,
+    logAppendTimeMs: -1,
+    logStartOffset: 0,
+    logEndOffset: 0,
+    durability: "fsync" as const,
+  }));
+  expect(staging.placesOf(results).slice(0, 4)).toEqual([
+    { partition: 0, offset: 0 },
+    { partition: 1, offset: 100 },
+    { partition: 0, offset: 1 },
+    { partition: 1, offset: 101 },
+  ]);
+});
+
+test("the bound of a record's size: never below what it takes", () => {
+  const record = fc.record({
+    key: fc.option(fc.string()),
+    value: fc.string({ maxLength: 300 }),
+    headers: fc.array(fc.record({ key: fc.string({ unit: "binary" }), value: fc.string() })),
+    timestampMs: fc.nat({ max: Number.MAX_SAFE_INTEGER }),
+  });
+  fc.assert(
+    fc.property(record, ({ key, value, headers, timestampMs }) => {
+      const builder = new BatchBuilder();
+      builder.append(draftOf({}));
+      const before = builder.sizeBytes;
+      const draft = draftOf(key === null ? { value } : { key, value });
+      draft.headers = headers;
+      draft.timestampMs = timestampMs;
+      builder.append(draft, draft.valueStart, draft.valueEnd);
+      return builder.sizeBytes - before <= recordBytesBound(draft);
+    }),
+    { seed: 6 },
+  );
+});
