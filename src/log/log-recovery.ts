@@ -162,7 +162,17 @@ async function findEnd(
   }
   const { recoveryPoint, segmentBase, position } = checkpoint;
   const index = segments.findIndex((segment) => segment.baseOffset === segmentBase);
-  if (index < 0) return missingPoint(options, segments, segmentBase);
+  if (index < 0) {
+    // All of that segment is below the log start, and it has been removed: the point is where the next one begins.
+    const isBelowStart = checkpoint.logStartOffset === recoveryPoint;
+    if (isBelowStart && at(segments, 0).baseOffset === recoveryPoint) {
+      return scanFrom(options, segments, {
+        index: 0,
+        from: { offset: recoveryPoint, position: 0 },
+      });
+    }
+    return missingPoint(options, segments, segmentBase);
+  }
   const segment = at(segments, index);
   const size = await segment.size(options.disk);
   const from = { offset: recoveryPoint, position };
@@ -185,7 +195,7 @@ async function missingPoint(
 ): Promise<Finding> {
   const below = segments.filter((segment) => segment.baseOffset < segmentBase);
   const segment = below.at(-1);
-  if (segment === undefined) throw noSegmentsError(options.directory, segmentBase);
+  if (segment === undefined) throw noSegmentsError(options.directory, segmentBase + 1);
   const damage = `segment ${segmentBase}, which held the newest durable records, is missing`;
   return { segment, end: await endByHeaders(options, segment), damage };
 }

@@ -358,6 +358,17 @@ describe("recovery: the checkpoint", () => {
     expect(disk.contents(pathOf(20))).not.toBeNull();
   });
 
+  test("a recovery point at the end of a segment that the log start has passed", async () => {
+    const disk = await written(10, 10);
+    const checkpoint = { recoveryPoint: 10, logStartOffset: 10, segmentBase: 0, position: 1000 };
+    disk.setContents("/data/checkpoint", Buffer.from(JSON.stringify(checkpoint)));
+    disk.setContents(pathOf(10), new Uint8Array(0));
+    const log = await fixtureOf(disk).open();
+    expect(log.health().state).toBe("ok");
+    expect(log.positions()).toEqual({ logStartOffset: 10, highWatermark: 10, logEndOffset: 10 });
+    expect(disk.contents(pathOf(0))).toBeNull();
+  });
+
   test("only what is behind the recovery point is read", async () => {
     const disk = await written(39, 37);
     await fixtureOf(disk).open();
