@@ -75,15 +75,6 @@ describe("door: what holds for every request", () => {
     expect(await answer("GET", { accept: "text/html" })).toBe(406);
   });
 
-  test("nesting bombs in JSON and MessagePack: 400", async () => {
-    const url = "/v1/topics/bomb";
-    const json = await http.json("PUT", url, `{"config":${"[".repeat(4000)}${"]".repeat(4000)}}`);
-    expect(json).toMatchObject({ status: 400, body: { code: "INVALID_REQUEST" } });
-    const headers = { "content-type": "application/msgpack" };
-    const payload = Buffer.alloc(9000, 0x91);
-    expect((await http.call({ method: "PUT", url, headers, payload })).statusCode).toBe(400);
-  });
-
   test("a body too large: 413, stated or not", async () => {
     const url = "/v1/topics/large/records";
     const stated = await http.json("POST", url, "x".repeat(10_001));
@@ -117,86 +108,6 @@ describe("door: what holds for every request", () => {
       err: expect.objectContaining({ message: "secret" }),
     });
   });
-});
-
-describe("door: operations", () => {
-  test("livez and readyz; problems make it 503", async () => {
-    expect((await http.json("GET", "/livez")).status).toBe(200);
-    expect((await http.json("GET", "/readyz")).body).toEqual({ status: "ready", problems: [] });
-    http.services.problems = ["the disk is full"];
-    const answer = await http.json("GET", "/readyz");
-    http.services.problems = [];
-    expect(answer).toMatchObject({ status: 503, body: { problems: ["the disk is full"] } });
-  });
-
-  test("metrics: requests by route and status, latency, records, the process", async () => {
-    await http.json("POST", "/v1/topics/met/records", { records: [{ value: 1 }, { value: 2 }] });
-    const { body } = await http.call({ method: "GET", url: "/metrics" });
-    const labels = 'method="POST",route="/v1/topics/:topic/records"';
-    expect(body).toMatch(`varve_http_requests_total{${labels},status="200"} 1`);
-    expect(body).toContain(`varve_http_request_duration_seconds_bucket{${labels},le="+Inf"}`);
-    expect(body).toMatch(/varve_http_records_in_total [2-9]/);
-    expect(body).toContain("varve_http_body_bytes 0");
-    expect(body).toContain("process_resident_memory_bytes");
-    expect(body).toContain("nodejs_eventloop_lag_p99_seconds");
-  });
-
-  test("openapi: 3.1, every route of the contract, queries and problems included", async () => {
-    const { body } = await http.json("GET", "/openapi.json");
-    expect(body.openapi).toMatch(/^3\.1/);
-    expect(Object.keys(body.paths).sort()).toEqual([
-      "/livez",
-      "/metrics",
-      "/readyz",
-      "/v1/groups",
-      "/v1/groups/{group}",
-      "/v1/groups/{group}/commit",
-      "/v1/groups/{group}/leave",
-      "/v1/groups/{group}/offsets",
-      "/v1/groups/{group}/poll",
-      "/v1/topics",
-      "/v1/topics/{topic}",
-      "/v1/topics/{topic}/offsets",
-      "/v1/topics/{topic}/partitions/{partition}/records",
-      "/v1/topics/{topic}/records",
-      "/v1/topics/{topic}/trim",
-    ]);
-    const produce = body.paths["/v1/topics/{topic}/records"].post;
-    expect(Object.keys(produce.requestBody.content)).toContain("application/x-ndjson");
-    expect(produce.parameters.map(({ name }: { name: string }) => name)).toContain("acks");
-    expect(produce.responses.default.content).toHaveProperty("application/problem+json");
-    expect(produce.responses["200"].content).toHaveProperty("application/msgpack");
-  });
-
-  test("docs: a page that asks no other host", async () => {
-    const page = await http.call({ method: "GET", url: "/docs" });
-    const answer =
-      page.statusCode === 302 ? await http.call({ method: "GET", url: "/docs/" }) : page;
-    expect(answer.statusCode).toBe(200);
-    expect(answer.body).toContain("swagger");
-    expect(answer.body).not.toMatch(/(?:src|href)="https?:/);
-  });
-});
-
-test("door: budget of bodies in memory: 503, and given back when the others are gone", async () => {
-  const small = await httpFixture({ limits: { bodyBytesInFlightMax: 1000 } });
-  let open = (): void => undefined;
-  small.services.produceGate = new Promise((resolve) => {
-    open = resolve;
-  });
-  const body = (size: number) => ({ records: [{ text: "x".repeat(size) }] });
-  const held = small.json("POST", "/v1/topics/b/records", body(700));
-  await until(() => small.services.produceCalls === 1);
-  const refused = await small.json("POST", "/v1/topics/b/records", body(400));
-  expect(refused).toMatchObject({
-    status: 503,
-    body: { code: "SERVER_OVERLOADED", retriable: true },
-  });
-  expect(refused.headers["retry-after"]).toBe("1");
-  open();
-  expect((await held).status).toBe(200);
-  expect((await small.json("POST", "/v1/topics/b/records", body(400))).status).toBe(200);
-  await small.close();
 });
 
 test("door: close: waiting reads are answered, running requests finish, then nothing listens", async () => {

@@ -22,25 +22,6 @@ const read = (query = "", topic = "m") => http.json("GET", `/v1/topics/${topic}/
 const values = (answer: { body: { records: { value: number }[] } }): number[] =>
   answer.body.records.map(({ value }) => value);
 
-test("merged: everything in the order of time, the next vector behind it", async () => {
-  const answer = await read();
-  expect(values(answer)).toEqual([5, 10, 15, 20, 25]);
-  expect(answer.body.next).toBe("0:2,1:2,2:1");
-  expect(answer.body).not.toHaveProperty("nextOffset");
-});
-
-test("merged: page by page: every record once", async () => {
-  const seen: number[] = [];
-  let from = "earliest";
-  for (let page = 0; page < 5; page++) {
-    const answer = await read(`?maxRecords=2&from=${from}`);
-    seen.push(...values(answer));
-    from = answer.body.next;
-  }
-  expect(seen).toEqual([5, 10, 15, 20, 25]);
-  expect(from).toBe("0:2,1:2,2:1");
-});
-
 test("merged: a partition missing in the vector starts at its earliest record", async () => {
   expect(values(await read("?from=0:1,2:1"))).toEqual([5, 20, 25]);
 });

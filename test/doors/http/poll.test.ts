@@ -1,4 +1,3 @@
-import { request as httpRequest } from "node:http";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { HttpFixture } from "../../support/http-fixture.ts";
 import { httpFixture } from "../../support/http-fixture.ts";
@@ -93,69 +92,11 @@ describe("poll", () => {
     expect(values((await poll({ member: "m", from: "latest" })).body)).toEqual([2]);
   });
 
-  test("maxRecords: a full partition does not starve the other", async () => {
-    await produce(0, ...Array.from({ length: 50 }, () => 0));
-    await produce(1, 1);
-    const seen: unknown[] = [];
-    for (let round = 0; round < 3; round++) {
-      seen.push(...values((await poll({ member: "m", maxRecords: 5 })).body));
-    }
-    expect(seen).toContain(1);
-  });
-
-  test("waiting: a record ends the wait", async () => {
-    const waiting = poll({ member: "m", waitMs: 20_000 });
-    await until(async () => (await http.json("GET", "/v1/groups/g")).body.members?.length === 1);
-    await produce(1, "late");
-    expect(values((await waiting).body)).toEqual(["late"]);
-  });
-
-  test("waiting: a change of assignment ends the wait", async () => {
-    await poll({ member: "a" });
-    const waiting = poll({ member: "a", waitMs: 20_000 });
-    await until(() => http.door.waiting === 1);
-    await poll({ member: "b" });
-    expect((await waiting).body.assignment).toEqual([{ topic: "t", partitions: [0] }]);
-  });
-
-  test("a newer poll of the member: the waiting one answers empty, the newer one goes on", async () => {
-    const first = poll({ member: "m", waitMs: 20_000 });
-    await until(() => http.door.waiting === 1);
-    const second = poll({ member: "m", waitMs: 20_000 });
-    expect((await first).body.records).toEqual([]);
-    await produce(0, 1);
-    expect(values((await second).body)).toEqual([1]);
-  });
-
   test("closing the door: a waiting poll is answered at once", async () => {
     const waiting = poll({ member: "m", waitMs: 60_000 });
     await until(() => http.door.waiting === 1);
     await http.door.close(1000);
     expect((await waiting).status).toBe(200);
-  });
-
-  test("a client that goes away before its reply: the next poll returns the same records", async () => {
-    await http.door.listen();
-    const body = JSON.stringify({ topics: ["t"], member: "m", waitMs: 20_000 });
-    const gone = httpRequest(`${http.door.address()}${pollUrl}`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-    });
-    gone.on("error", () => undefined);
-    gone.end(body);
-    await until(() => http.door.waiting === 1);
-    gone.destroy();
-    await until(() => http.door.waiting === 0);
-    await produce(0, 1);
-    expect(values((await poll({ member: "m" })).body)).toEqual([1]);
-    expect(await committed()).toEqual([null, null]);
-  });
-
-  test("log start moved past the position: reading goes on at what is left", async () => {
-    await produce(0, 1, 2, 3);
-    await poll({ member: "m", maxRecords: 1 });
-    await http.json("POST", "/v1/topics/t/trim", { before: [{ partition: 0, offset: 2 }] });
-    expect(values((await poll({ member: "m" })).body)).toEqual([3]);
   });
 
   test.each([
@@ -169,14 +110,4 @@ describe("poll", () => {
     const answer = await http.json("POST", pollUrl, body);
     expect(answer).toMatchObject({ status: 400, body: { code: "INVALID_REQUEST" } });
   });
-});
-
-test("poll: session lost, as by a restart: the member rejoins at its committed offsets", async () => {
-  await produce(0, 1, 2);
-  await poll({ member: "m", maxRecords: 1 });
-  await poll({ member: "m", maxRecords: 1 });
-  const second = await httpFixture({ services: http.services });
-  const answer = await second.json("POST", pollUrl, { topics: ["t"], member: "m" });
-  expect(values(answer.body)).toEqual([2]);
-  await second.close();
 });

@@ -87,25 +87,4 @@ describe("produce: MessagePack and raw", () => {
     expect(page.records[0]).toMatchObject({ key: Buffer.from("k"), value: Buffer.from([0, 255]) });
     expect(page.records[1]).toMatchObject({ key: null, value: Buffer.from("s"), headers: {} });
   });
-
-  test("raw: the body is the value; key, time and headers come from around it", async () => {
-    const answer = await http.call({
-      method: "POST",
-      url: `${records}?key=k%C3%A9&timestampMs=5`,
-      payload: Buffer.from([1, 2, 255]),
-      headers: { "content-type": "image/png; q=1", "varve-header-Trace": "abc" },
-    });
-    expect(answer.statusCode).toBe(200);
-    const read = await http.json("GET", partition0);
-    expect(read.body.records).toEqual([
-      {
-        partition: 0,
-        offset: 0,
-        timestampMs: 5,
-        key: "ké",
-        b64: "AQL/",
-        headers: { "content-type": "image/png; q=1", trace: "abc" },
-      },
-    ]);
-  });
 });

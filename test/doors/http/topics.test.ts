@@ -49,7 +49,7 @@ describe("topics: create", () => {
     ["/v1/topics/b", [], 400, "INVALID_REQUEST"],
     ["/v1/topics/b", "{", 400, "INVALID_REQUEST"],
     ["/v1/topics/b?x=1", {}, 400, "INVALID_REQUEST"],
-  ])("%s %j: %i %s", async (url, body, status, code) => {
+  ])("%s %j: %i %s", async (...[url, body, status, code]) => {
     expect(await http.json("PUT", url, body)).toMatchObject({ status, body: { status, code } });
     expect((await http.json("GET", "/v1/topics/b")).status).toBe(404);
   });
