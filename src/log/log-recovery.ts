@@ -17,6 +17,7 @@
 // `unsyncedBytesMax`: that much at most is written without a sync, so only that much can be torn.
 // Every step may be repeated: a crash during recovery leads to the same result.
 
+import { LogError } from "../base/error.ts";
 import { assert } from "../base/assert.ts";
 import { viewOf } from "../base/bytes.ts";
 import { baseOffsetAt, batchHeaderBytes } from "../record/batch-header.ts";
@@ -171,7 +172,7 @@ async function findEnd(
         from: { offset: recoveryPoint, position: 0 },
       });
     }
-    return missingPoint(options, segments, segmentBase);
+    return missingPoint(options, segments, checkpoint);
   }
   const segment = at(segments, index);
   const size = await segment.size(options.disk);
@@ -191,11 +192,12 @@ async function findEnd(
 async function missingPoint(
   options: LogOptions,
   segments: readonly Segment[],
-  segmentBase: number,
+  checkpoint: LogCheckpoint,
 ): Promise<Finding> {
+  const { segmentBase } = checkpoint;
   const below = segments.filter((segment) => segment.baseOffset < segmentBase);
   const segment = below.at(-1);
-  if (segment === undefined) throw noSegmentsError(options.directory, segmentBase + 1);
+  if (segment === undefined) throw noSegmentsError(options.directory, checkpoint.recoveryPoint);
   const damage = `segment ${segmentBase}, which held the newest durable records, is missing`;
   return { segment, end: await endByHeaders(options, segment), damage };
 }
@@ -325,8 +327,16 @@ async function writeAgain(options: LogOptions, tail: Tail): Promise<void> {
   const { segment, file, from, scan } = tail;
   const path = redoPath(directory, segment, from);
   const range = { from: from.position, to: scan.end.position };
-  await copyRange(disk, file, { ...range, path });
-  await disk.syncDirectory(directory);
+  try {
+    await copyRange(disk, file, { ...range, path });
+    await disk.syncDirectory(directory);
+  } catch (error) {
+    // On a full disk the log must still open. Written over themselves, whole sectors cannot change; only a disk that
+    // spoils a sector it is writing could harm them, which is what the copy is for.
+    if (!(error instanceof LogError) || error.code !== "DISK_FULL") throw error;
+    await disk.remove(path);
+    options.logger.warn({ directory }, "no room for a copy while durable bytes are written again");
+  }
   await copyBytes(file, file, { ...range, target: from.position });
   await file.sync();
   await disk.remove(path);
