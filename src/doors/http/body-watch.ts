@@ -1,7 +1,7 @@
 // Ends uploads that take too long, with one timer for all of them: arming one for each request would cost more than the
 // shortest requests do.
 
-import type { Clock, Timer } from "../../base/clock.ts";
+import type { Clock } from "../../base/clock.ts";
 
 /** An upload under watch. */
 export interface WatchedBody {
@@ -16,7 +16,7 @@ export class BodyWatch {
   readonly #clock: Clock;
   readonly #timeoutMs: number;
   readonly #bodies = new Set<WatchedBody>();
-  #timer: Timer | null = null;
+  #isArmed = false;
 
   /** @param timeoutMs An upload older than this is cut, at the latest a quarter of it too late. */
   constructor(clock: Clock, timeoutMs: number) {
@@ -28,7 +28,7 @@ export class BodyWatch {
   add(cut: () => void): WatchedBody {
     const body: WatchedBody = { sinceMs: this.#clock.monotonicMs(), cut };
     this.#bodies.add(body);
-    this.#timer ??= this.#clock.after(this.#timeoutMs / 4, () => this.#sweep());
+    this.#arm();
     return body;
   }
 
@@ -43,14 +43,19 @@ export class BodyWatch {
   }
 
   #sweep(): void {
-    this.#timer = null;
+    this.#isArmed = false;
     const oldestMs = this.#clock.monotonicMs() - this.#timeoutMs;
     for (const body of this.#bodies) {
       if (body.sinceMs > oldestMs) continue;
       this.#bodies.delete(body);
       body.cut();
     }
-    if (this.#bodies.size === 0) return;
-    this.#timer = this.#clock.after(this.#timeoutMs / 4, () => this.#sweep());
+    if (this.#bodies.size > 0) this.#arm();
+  }
+
+  #arm(): void {
+    if (this.#isArmed) return;
+    this.#isArmed = true;
+    this.#clock.after(this.#timeoutMs / 4, () => this.#sweep());
   }
 }

@@ -118,6 +118,7 @@ function buildApp(context: HttpContext): FastifyInstance {
     genReqId: requestIds(context.random),
     requestIdHeader: false,
     forceCloseConnections: "idle",
+    return503OnClosing: false,
     // Bodies have their own watch: a stream may take longer than any fixed time.
     requestTimeout: 0,
     keepAliveTimeout: limits.keepAliveTimeoutMs,
@@ -134,7 +135,12 @@ function buildApp(context: HttpContext): FastifyInstance {
   app.decorateRequest("bodyBytes", 0);
   app.addHook("onRequest", (request, reply, done) => {
     reply.header("x-request-id", request.id);
-    done();
+    if (!context.stopping.aborted) {
+      done();
+      return;
+    }
+    reply.header("connection", "close");
+    sendProblem(reply, new LogError("SERVER_STOPPING", "the server is shutting down"));
   });
   app.addHook("onResponse", (request, reply, done) => {
     context.metrics.bodyBytesInFlight -= request.bodyBytes;

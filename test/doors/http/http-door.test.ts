@@ -122,3 +122,23 @@ test("door: close: waiting reads are answered, running requests finish, then not
   await expect(fetch(`${url}/livez`)).rejects.toThrow();
   expect(door.door.address()).toBeNull();
 });
+
+test("door: a request that comes while it closes: SERVER_STOPPING, and the connection ends", async () => {
+  const door = await httpFixture();
+  let open = (): void => undefined;
+  door.services.produceGate = new Promise((resolve) => {
+    open = resolve;
+  });
+  await door.door.listen();
+  const url = door.door.address() ?? "";
+  const headers = { "content-type": "application/json" };
+  const body = JSON.stringify({ records: [{ value: 1 }] });
+  const running = fetch(`${url}/v1/topics/t/records`, { method: "POST", headers, body });
+  await until(() => door.services.produceCalls === 1);
+  const closing = door.close();
+  const late = await door.json("GET", "/livez").catch(() => null);
+  if (late !== null) expect(late).toMatchObject({ status: 503, body: { code: "SERVER_STOPPING" } });
+  open();
+  expect((await running).status).toBe(200);
+  await closing;
+});
