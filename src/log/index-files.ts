@@ -5,6 +5,7 @@
 // nothing else. Anything worse: the file is dropped and the indexes are made again from the log.
 
 import type { Logger } from "../base/logger.ts";
+import { maxTimestampAt } from "../record/batch-header.ts";
 import { type Disk, readWhole } from "../storage/disk.ts";
 import { BatchWalk, type ByteSource } from "./batch-walk.ts";
 import { decodeOffsetIndex, type OffsetIndex } from "./offset-index.ts";
@@ -13,6 +14,7 @@ import { SegmentIndexes } from "./segment-indexes.ts";
 import { decodeTimeIndex, type TimeIndex } from "./time-index.ts";
 
 const walkPieceBytes = 256 << 10;
+const timePieceBytes = 16 << 10;
 
 /** What loading needs beside the segment. */
 export interface IndexSource {
@@ -43,7 +45,8 @@ export async function loadIndexes(segment: Segment, source: IndexSource): Promis
   const stored = await readIndexes(segment, source);
   if (stored !== null) {
     const before = stored.offsets.count + stored.times.count;
-    const outcome = await extend(stored, source);
+    const isTimeTrue = await isLastTimeTrue(stored, source);
+    const outcome = isTimeTrue ? await extend(stored, source) : "stale";
     const isAhead = stored.offsets.count + stored.times.count > before;
     if (outcome !== "stale") {
       return { indexes: stored, isAhead, isComplete: outcome === "complete" };
@@ -122,6 +125,33 @@ async function readIndexes(segment: Segment, source: IndexSource): Promise<Segme
   }
 }
 
+// Whether the batch that the last time entry names is there and has that time: it is the segment's largest, by which
+// searches skip the segment and retention removes it.
+async function isLastTimeTrue(indexes: SegmentIndexes, source: IndexSource): Promise<boolean> {
+  const last = indexes.times.count - 1;
+  if (last < 0) return indexes.offsets.count === 0;
+  const relativeOffset = indexes.times.relativeOffsetOf(last);
+  const entry = indexes.offsets.floor(relativeOffset);
+  const walk = new BatchWalk(source.bytes, {
+    position: entry < 0 ? 0 : indexes.offsets.positionOf(entry),
+    end: source.end,
+    expectedOffset: indexes.baseOffset,
+    isExact: false,
+    isWhole: false,
+    batchBytesMax: source.batchBytesMax,
+    pieceBytes: timePieceBytes,
+    isHot: false,
+  });
+  for (let step = walk.step(); step === "batch" || step === "load"; step = walk.step()) {
+    if (step === "load") await walk.load();
+    else if (walk.nextOffset > indexes.baseOffset + relativeOffset) {
+      const isThere = walk.nextOffset === indexes.baseOffset + relativeOffset + 1;
+      return isThere && maxTimestampAt(walk.view, walk.at) === indexes.times.timestampOf(last);
+    }
+  }
+  return false;
+}
+
 // Walks from the last offset entry to the end. Stale: that entry, or the last time entry, is not of this log.
 async function extend(
   indexes: SegmentIndexes,
@@ -148,7 +178,7 @@ async function extend(
       return walk.position === entryPosition ? "stale" : "damaged";
     } else if (walk.position === entryPosition) {
       if (walk.nextOffset !== entryOffset + 1) return "stale";
-      indexes.resumeAt(walk.batchBytes);
+      indexes.resumeAfter(walk.view, walk.at);
     } else {
       place.position = walk.position;
       indexes.addBatch(walk.view, walk.at, place);

@@ -195,7 +195,8 @@ export class LogReader {
     const isAhead = loaded.isAhead || loaded.indexes.times.count > countBefore;
     if (!isAhead || !loaded.isComplete || segment.isRemoved) return;
     const { disk, logger } = this.#state.options;
-    await writeIndexes(segment, loaded.indexes, { disk, logger, isSynced: false });
+    // Synced, for a torn time index could understate the segment's age.
+    await writeIndexes(segment, loaded.indexes, { disk, logger, isSynced: true });
   }
 
   #indexSource(from: Omit<ReadableSegment, "indexes">): IndexSource {

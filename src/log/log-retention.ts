@@ -130,7 +130,7 @@ export class LogRetention {
     const removed = state.segments.removeBelow(this.#persistedStart);
     const paths: string[] = [];
     for (const segment of removed) paths.push(...(await this.#setAside(segment)));
-    if (paths.length > 0) this.#unlinkLater(paths);
+    if (paths.length > 0) await this.#unlinkLater(paths);
     return removed.length;
   }
 
@@ -150,8 +150,9 @@ export class LogRetention {
     return renamed;
   }
 
-  #unlinkLater(paths: readonly string[]): void {
-    const { clock } = this.#parts.state.options;
+  async #unlinkLater(paths: readonly string[]): Promise<void> {
+    const { clock, disk, directory } = this.#parts.state.options;
+    if (await isShortOfRoom(disk, directory)) return this.#unlink(paths);
     const timer = clock.after(this.#parts.state.config.fileDeleteDelayMs, () => {
       this.#timers.delete(timer);
       void this.#unlink(paths);

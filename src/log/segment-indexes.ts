@@ -41,12 +41,7 @@ export class SegmentIndexes {
 
   /** Counts the batch at `at` of the view, which begins at `position` of the segment. */
   addBatch(view: DataView, at: number, place: IndexPlace): void {
-    const relativeOffset = baseOffsetAt(view, at) + lastOffsetDeltaAt(view, at) - this.baseOffset;
-    const timestampMs = maxTimestampAt(view, at);
-    if (timestampMs > this.maxTimestampMs) {
-      this.maxTimestampMs = timestampMs;
-      this.maxTimestampRelativeOffset = relativeOffset;
-    }
+    const relativeOffset = this.#countTime(view, at);
     if (this.#bytesSinceEntry > place.intervalBytes) {
       this.offsets.append(relativeOffset, place.position);
       this.times.appendIfLater(this.maxTimestampMs, this.maxTimestampRelativeOffset);
@@ -55,9 +50,20 @@ export class SegmentIndexes {
     this.#bytesSinceEntry += batchBytesAt(view, at);
   }
 
-  /** Goes on after the batch of the last offset entry, whose size is given. */
-  resumeAt(entryBatchBytes: number): void {
-    this.#bytesSinceEntry = entryBatchBytes;
+  /** Goes on behind the batch at `at` of the view, which the last offset entry names. */
+  resumeAfter(view: DataView, at: number): void {
+    this.#countTime(view, at);
+    this.#bytesSinceEntry = batchBytesAt(view, at);
+  }
+
+  #countTime(view: DataView, at: number): number {
+    const relativeOffset = baseOffsetAt(view, at) + lastOffsetDeltaAt(view, at) - this.baseOffset;
+    const timestampMs = maxTimestampAt(view, at);
+    if (timestampMs > this.maxTimestampMs) {
+      this.maxTimestampMs = timestampMs;
+      this.maxTimestampRelativeOffset = relativeOffset;
+    }
+    return relativeOffset;
   }
 
   /** Makes the last time entry, so that the file tells the segment's largest timestamp. */
