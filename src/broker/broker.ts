@@ -92,7 +92,7 @@ export class Broker {
       topicPartitionsMax,
       partitionsMax,
       onChange: (change) => this.#tell(change),
-      onRetired: () => this.#housekeeping.removeRetired(),
+      onRetired: (delayMs) => this.#housekeeping.removeRetiredAfter(delayMs),
     });
     const onProduced = (durationMs: number): void => observer.produced(durationMs);
     const producer = new Producer({

@@ -3,7 +3,6 @@
 // The event is the commit. What is made before it belongs to nobody until then (a crash leaves directories that the
 // next start sets aside); what follows it is finished by the next start. Changes of one name take turns.
 
-import type { Clock } from "../base/clock.ts";
 import { LogError } from "../base/error.ts";
 import type { Logger } from "../base/logger.ts";
 import { type Random, randomUuid } from "../base/random.ts";
@@ -37,7 +36,6 @@ export interface CatalogOptions {
   readonly machine: CatalogMachine;
   readonly coordinator: Coordinator<TopicEvent>;
   readonly random: Random;
-  readonly clock: Clock;
   readonly logger: Logger;
   /** Config of topics that do not set it themselves. */
   readonly serverDefaults: ConfigValues;
@@ -47,8 +45,8 @@ export interface CatalogOptions {
   readonly partitionsMax: number;
   /** Called after each change, in order; must not throw. */
   readonly onChange: (change: TopicChange) => void;
-  /** Called when directories of a deleted topic may be removed for good. */
-  readonly onRetired: () => void;
+  /** Called when a topic's directories were moved aside; they may be removed for good after `delayMs`. */
+  readonly onRetired: (delayMs: number) => void;
 }
 
 /** Changes topics. Reading goes through `Topics`. */
@@ -222,13 +220,13 @@ export class Catalog {
   }
 
   async #putAway(topic: Topic): Promise<void> {
-    const { store, machine, coordinator, logger, clock, onRetired } = this.#options;
+    const { store, machine, coordinator, logger, onRetired } = this.#options;
     const { name, topicId, partitionCount } = topic.listing;
     try {
       await store.drop(topic.partitions);
       await store.retire({ topic: name, topicId, from: 0, to: partitionCount });
       await coordinator.run(() => machine.finishDelete(topicId));
-      clock.after(topic.settings.log.fileDeleteDelayMs, onRetired);
+      onRetired(topic.settings.log.fileDeleteDelayMs);
     } catch (error) {
       logger.warn({ err: error, topic: name }, "the next start finishes deleting a topic");
     }

@@ -6,7 +6,7 @@ import type { Clock, Timer } from "../base/clock.ts";
 import { LogError } from "../base/error.ts";
 import type { Logger } from "../base/logger.ts";
 import type { DataDirectory } from "../storage/data-directory.ts";
-import type { Disk } from "../storage/disk.ts";
+import { type Disk, isShortOfRoom } from "../storage/disk.ts";
 import type { Partition } from "./partition.ts";
 import type { Topics } from "./topics.ts";
 
@@ -60,6 +60,14 @@ export class Housekeeping {
       this.#timer = this.#options.clock.after(this.#options.intervalMs, () => void this.run());
     });
     await this.#round;
+  }
+
+  /** Removes the directories of deleted topics after a delay, or at once where the disk is short of room. */
+  removeRetiredAfter(delayMs: number): void {
+    const { clock, data, disk } = this.#options;
+    void isShortOfRoom(disk, data.path).then((isShort) => {
+      clock.after(isShort ? 0 : delayMs, () => this.removeRetired());
+    });
   }
 
   /** Removes the directories of deleted topics, in the background. */

@@ -6,6 +6,7 @@
 
 import type { Timer } from "../base/clock.ts";
 import { LogError } from "../base/error.ts";
+import { isShortOfRoom } from "../storage/disk.ts";
 import type { LogReader } from "./log-reader.ts";
 import type { LogState } from "./log-state.ts";
 import type { LogWriter } from "./log-writer.ts";

@@ -86,6 +86,21 @@ export interface Disk {
   lock(path: string): Promise<() => Promise<void>>;
 }
 
+// The largest step in which a log reserves blocks: with less, appends may be refused.
+const shortOfRoomBytes = 64 << 20;
+
+/**
+ * Whether the file system of `path` has so little room that removed files are unlinked at once, not after a delay. Where
+ * the free space is unknown there is room.
+ */
+export async function isShortOfRoom(disk: Disk, path: string): Promise<boolean> {
+  try {
+    return (await disk.freeBytes(path)) < shortOfRoomBytes;
+  } catch {
+    return false;
+  }
+}
+
 /** Reads a whole small file; null when it is missing. The bytes are the caller's. */
 export async function readWhole(disk: Disk, path: string): Promise<Uint8Array | null> {
   if (!(await disk.exists(path))) return null;
