@@ -224,6 +224,18 @@ describe("recovery: damage is not a torn tail", () => {
     await expectStillCorrupt(fixture);
   });
 
+  test("a segment missing far below the recovery point is found when it is read, not skipped", async () => {
+    const disk = await written(35, 35);
+    await disk.remove(pathOf(10));
+    const fixture = fixtureOf(disk);
+    const log = await fixture.open();
+    expect((await fixture.readAllBelow(10)).length).toBe(10);
+    await expect(
+      log.read({ offset: 10, maxBytes: 9999, upTo: "highWatermark" }),
+    ).rejects.toMatchObject({ code: "CORRUPT_MESSAGE" });
+    expect((await fixture.readAll(20)).length).toBe(15);
+  });
+
   test("the first segment is missing though the log start was not moved: corrupt", async () => {
     const disk = await written(25, 22);
     await disk.remove(pathOf(0));

@@ -113,6 +113,12 @@ export class LogFixture {
     // A checkpoint that a dead process renamed into place is seen but may not be durable yet.
     await disk.syncDirectory("/data");
     const checkpoint = await this.storedCheckpoint();
+    return this.openAlone({ checkpoint, clean, ...more });
+  }
+
+  /** Opens the log alone; whoever calls plays its owner. */
+  async openAlone(more: Partial<LogOptions>): Promise<Log> {
+    const { disk } = this;
     this.#log = await Log.open({
       directory: this.#options.directory ?? logDirectory,
       disk,
@@ -120,8 +126,8 @@ export class LogFixture {
       random: seededRandom(this.#options.seed ?? 1),
       logger: this.logger,
       config: this.config,
-      checkpoint,
-      clean,
+      checkpoint: null,
+      clean: false,
       createIfMissing: true,
       persistCheckpoint: () => this.persist(),
       observer: this.#options.observer ?? silentObserver,
