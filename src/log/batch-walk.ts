@@ -121,6 +121,22 @@ export class BatchWalk {
     return "batch";
   }
 
+  /**
+   * Puts the walk before the batch at `position`, further on in the piece at hand.
+   * @returns False, and nothing is changed, when no batch that ends with `lastOffset` is to be seen there.
+   */
+  skipTo(position: number, lastOffset: number): boolean {
+    if (!this.#has(position, batchHeaderBytes)) return false;
+    const at = position - this.#pieceStart;
+    const baseOffset = baseOffsetAt(this.#view, at);
+    const isThere = baseOffset + lastOffsetDeltaAt(this.#view, at) === lastOffset;
+    if (!isThere || baseOffset < this.nextOffset) return false;
+    this.position = position;
+    this.batchBytes = 0;
+    this.nextOffset = baseOffset;
+    return true;
+  }
+
   /** Fetches what the last step lacked and up to `pieceBytes` in all. @throws what the source throws. */
   async load(pieceBytes = this.#range.pieceBytes): Promise<void> {
     const next = this.position + this.batchBytes;

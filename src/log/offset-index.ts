@@ -70,6 +70,18 @@ export class OffsetIndex {
     return low - 1;
   }
 
+  /** The last entry whose position is at most the given one; -1 when there is none. */
+  floorPosition(position: number): number {
+    let low = 0;
+    let high = this.#count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.positionOf(middle) <= position) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  }
+
   /** The entries from `fromEntry` on as the bytes of the file. */
   encode(fromEntry = 0): Uint8Array {
     const bytes = new Uint8Array((this.#count - fromEntry) * offsetEntryBytes);

@@ -71,7 +71,9 @@ export async function readBatches(
     if (walk.nextOffset <= offset) continue;
     if (run.start >= 0 && walk.endPosition - run.start > maxBytes) break;
     if (!isKnownGood(from, walk) && !walk.isChecksumGood()) break;
+    const isFirst = run.start < 0;
     run.add(walk);
+    if (isFirst) skipChecked(from, walk, { run, maxBytes });
   }
   if (run.start < 0) throw damageError(from, walk);
   from.segment.checked.add(run.start, run.end);
@@ -186,6 +188,14 @@ class Run {
     this.nextOffset = walk.nextOffset;
   }
 
+  /** Takes everything up to where the walk has been put. */
+  extendTo(walk: BatchWalk): void {
+    this.#lastStart = walk.position;
+    this.#lastNextOffset = walk.nextOffset;
+    this.end = walk.position;
+    this.nextOffset = walk.nextOffset;
+  }
+
   /** Takes back the last batch, whose offsets reach into what follows, unless it is known to be good. */
   dropLast(from: ReadableSegment): void {
     if (this.start < 0 || from.segment.checked.covers(this.#lastStart, this.end)) return;
@@ -193,6 +203,21 @@ class Run {
     this.nextOffset = this.#lastNextOffset;
     if (this.end === this.start) this.start = -1;
   }
+}
+
+// Batches that have been checked before need not be looked at one by one: on to the last index entry within reach.
+function skipChecked(
+  from: ReadableSegment,
+  walk: BatchWalk,
+  { run, maxBytes }: { readonly run: Run; readonly maxBytes: number },
+): void {
+  const { segment, limit, indexes } = from;
+  const reach = Math.min(run.start + maxBytes, limit.position - 1);
+  const entry = indexes.offsets.floorPosition(reach);
+  const position = entry < 0 ? 0 : indexes.offsets.positionOf(entry);
+  if (position <= run.end || !segment.checked.covers(run.start, position)) return;
+  const lastOffset = segment.baseOffset + indexes.offsets.relativeOffsetOf(entry);
+  if (walk.skipTo(position, lastOffset)) run.extendTo(walk);
 }
 
 function walkFrom(

@@ -92,3 +92,20 @@ test("batch walk: a batch that says it is larger than any can be is damage", asy
   expect(walk.damage).toBe("length");
   expect(nextOffsets.length).toBeLessThan(3);
 });
+
+test("batch walk: skips only to a batch that is in sight and ends as expected", async () => {
+  const source = {
+    bytes: async (from: number, size: number) => stored.subarray(from, from + size),
+  };
+  const walk = new BatchWalk(source, { ...whole, isExact: false, pieceBytes: stored.length - 30 });
+  expect(walk.skipTo(sizes[0] ?? 0, 13)).toBe(false);
+  await walk.load();
+  expect(walk.step()).toBe("batch");
+  const third = (sizes[0] ?? 0) + (sizes[1] ?? 0);
+  expect(walk.skipTo(third, 14)).toBe(false);
+  expect(walk.skipTo(third + (sizes[2] ?? 0), 16)).toBe(true);
+  expect(walk.nextOffset).toBe(16);
+  const back = new BatchWalk(source, { ...whole, isExact: false });
+  await back.load();
+  expect(back.skipTo(stored.length - 20, 16)).toBe(false);
+});

@@ -21,6 +21,9 @@ test("offset index: floor finds the last entry at or below; encode and decode ag
       offsets.forEach((offset, entry) => index.append(offset, 100 + entry * 7));
       const floor = offsets.filter((offset) => offset <= target).length - 1;
       expect(index.floor(target)).toBe(floor);
+      const positions = offsets.map((_, entry) => 100 + entry * 7);
+      const below = positions.filter((position) => position <= target).length - 1;
+      expect(index.floorPosition(target)).toBe(below);
       const again = decodeOffsetIndex(index.encode(), 100 + offsets.length * 7);
       expect(again?.count).toBe(offsets.length);
       expect(again?.encode()).toEqual(index.encode());
