@@ -1,5 +1,5 @@
-// Measures in pairs: a baseline and Varve take turns in one run, so that a noisy machine is noisy to both. What is claimed
-// is the ratio; absolute figures are there to be looked at.
+// Measures in pairs: a baseline and Varve take turns in one run, so that a noisy machine is noisy to both. What is
+// claimed is the ratio; absolute figures are there to be looked at.
 
 import { execFileSync } from "node:child_process";
 import { cpus, totalmem } from "node:os";

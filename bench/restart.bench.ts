@@ -1,5 +1,5 @@
-// How soon is a server ready again: with 1,000 partitions, after an orderly stop and after kill -9, beside a start on an
-// empty directory in the same run; and what does it weigh while idle?
+// How soon is a server ready again: with 1,000 partitions, after an orderly stop and after kill -9, beside a start
+// on an empty directory in the same run; and what does it weigh while idle?
 
 import { readFileSync, rmSync } from "node:fs";
 import { freePort, ServerProcess } from "../test/support/server-process.ts";

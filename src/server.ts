@@ -27,7 +27,8 @@ export function createLogger(level: Config["logLevel"]): Logger {
 /**
  * Opens the data directory and serves it.
  *
- * @throws LogError when the directory cannot be used, or the system's error when the port is taken; nothing is left open.
+ * @throws LogError when the directory cannot be used, or the system's error when the port is taken; nothing is left
+ * open.
  */
 export async function startServer(config: Config, logger: Logger): Promise<Server> {
   const registry = new Registry();

@@ -2,8 +2,8 @@
 //
 // Every call means what Kafka's API of that name means: same nouns, same results, errors by name. Calls are
 // asynchronous and made once per request or batch, never per record. No service sees a socket, a status or a version,
-// and no door sees a segment. The embedded engine implements them over its own logs; an engine that sends them to an Apache Kafka
-// cluster can stand in its place. Fields that Kafka does not have are marked (ours).
+// and no door sees a segment. The embedded engine implements them over its own logs; an engine that sends them to an
+// Apache Kafka cluster can stand in its place. Fields that Kafka does not have are marked (ours).
 
 import type { ErrorName } from "./base/error.ts";
 

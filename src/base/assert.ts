@@ -1,4 +1,5 @@
-// Programmer errors: what must hold. A failed assertion means memory cannot be trusted; the process ends and recovery runs.
+// Programmer errors: what must hold. A failed assertion means memory cannot be trusted; the process ends and
+// recovery runs.
 
 /** Thrown by `assert`; never caught on purpose except by the process's last handler. */
 export class AssertionFailure extends Error {

@@ -1,8 +1,8 @@
 // The index files of a segment: loading them without trusting them, and writing them.
 //
-// What a file says is taken as a start that is checked: it must ascend, stay inside the segment, and its last entry must
-// name a batch that is there. From that batch on the log itself is walked, so a file that stops early costs time and
-// nothing else. Anything worse: the file is dropped and the indexes are made again from the log.
+// What a file says is taken as a start that is checked: it must ascend, stay inside the segment, and its last entry
+// must name a batch that is there. From that batch on the log itself is walked, so a file that stops early costs
+// time and nothing else. Anything worse: the file is dropped and the indexes are made again from the log.
 
 import type { Logger } from "../base/logger.ts";
 import { maxTimestampAt } from "../record/batch-header.ts";

@@ -1,4 +1,5 @@
-// The names in a partition's directory: which are segments, which are remains that can go. Unknown names stay untouched.
+// The names in a partition's directory: which are segments, which are remains that can go. Unknown names stay
+// untouched.
 
 import { LogError } from "../base/error.ts";
 import type { Disk } from "../storage/disk.ts";

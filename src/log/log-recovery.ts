@@ -5,8 +5,8 @@
 //   closed cleanly, active segment as long as the checkpoint says     opened without a scan
 //   good batches from the recovery point to the end                   written again (a copy stands by), synced, shown
 //   a bad place in the last segment, nothing good W or more behind    torn tail: copied to quarantine/, then cut
-//   a bad place with a good batch W or more behind it                 corrupt: such a batch proves a sync over the place
-//   a bad place, or a gap, with a later segment behind it             corrupt: a roll syncs the segment before
+//   a bad place with a good batch W or more behind it                 corrupt: such a batch proves a sync over the
+//   place a bad place, or a gap, with a later segment behind it             corrupt: a roll syncs the segment before
 //   a batch of another format where the next one should begin         corrupt
 //   recovery point in a missing segment or beyond its file            corrupt: durable data is missing
 //   first segment above the log start                                 corrupt: durable data is missing

@@ -1,5 +1,5 @@
-// What recovery does with the bytes of one segment file: check them, search them, keep a copy of them, write them again.
-// All of it by `read` in pieces, never through a map: a bad sector is then an error and not a signal.
+// What recovery does with the bytes of one segment file: check them, search them, keep a copy of them, write them
+// again. All of it by `read` in pieces, never through a map: a bad sector is then an error and not a signal.
 
 import { LogError } from "../base/error.ts";
 import { viewOf } from "../base/bytes.ts";

@@ -311,7 +311,8 @@ export class LogWriter {
     for (const group of synced) group.durable.resolve();
   }
 
-  // A crash between any two of these steps leaves either the old segment as the last, whole, or both, the new one empty.
+  // A crash between any two of these steps leaves either the old segment as the last, whole, or both, the new one
+  // empty.
   async #rollActive(): Promise<void> {
     const state = this.#state;
     const { disk, directory } = state.options;

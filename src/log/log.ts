@@ -91,8 +91,8 @@ export class Log {
   }
 
   /**
-   * Calls `listener` synchronously after highWatermark or logStartOffset moved, and when the log fails or closes. It must
-   * not throw.
+   * Calls `listener` synchronously after highWatermark or logStartOffset moved, and when the log fails or closes. It
+   * must not throw.
    * @returns The function that stops it.
    */
   onAdvance(listener: () => void): () => void {
@@ -133,7 +133,9 @@ export class Log {
     return this.#retention.trim(offset);
   }
 
-  /** Rolls the active segment when its first record is older than `segmentMs`. @throws DISK_FULL, KAFKA_STORAGE_ERROR */
+  /**
+   * Rolls the active segment when its first record is older than `segmentMs`. @throws DISK_FULL, KAFKA_STORAGE_ERROR
+   */
   async rollIfDue(): Promise<void> {
     if (this.#state.isClosed || this.#state.health.state !== "ok") return;
     await this.#writer.rollIfTooOld(this.#state.options.clock.nowMs());
@@ -150,7 +152,9 @@ export class Log {
     this.#state.advance();
   }
 
-  /** Resolves when everything appended so far is durable. @throws DISK_FULL, KAFKA_STORAGE_ERROR when it will not be. */
+  /**
+   * Resolves when everything appended so far is durable. @throws DISK_FULL, KAFKA_STORAGE_ERROR when it will not be.
+   */
   flush(): Promise<void> {
     return this.#writer.flush();
   }
@@ -185,8 +189,8 @@ export class Log {
   }
 
   /**
-   * Refuses further calls, writes and syncs what is queued, writes the indexes and gives back reserved blocks. Leases of
-   * reads stay valid. A second call waits for the first.
+   * Refuses further calls, writes and syncs what is queued, writes the indexes and gives back reserved blocks.
+   * Leases of reads stay valid. A second call waits for the first.
    * @throws KAFKA_STORAGE_ERROR, DISK_FULL when not everything became durable; the log is closed then as well.
    */
   close(): Promise<void> {

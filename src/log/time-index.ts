@@ -42,7 +42,9 @@ export class TimeIndex {
     return this.#relativeOffsets[entry] ?? -1;
   }
 
-  /** Adds an entry when it is later than the last one (or, in an empty index, not before 1970) in time and in offset. */
+  /**
+   * Adds an entry when it is later than the last one (or, in an empty index, not before 1970) in time and in offset.
+   */
   appendIfLater(timestampMs: number, relativeOffset: number): void {
     const last = this.#count - 1;
     const lastTimestampMs = last < 0 ? -1 : this.timestampOf(last);
@@ -88,7 +90,9 @@ export class TimeIndex {
   }
 }
 
-/** The entries of an index file, or null when the file cannot be right: odd length, or anything that does not ascend. */
+/**
+ * The entries of an index file, or null when the file cannot be right: odd length, or anything that does not ascend.
+ */
 export function decodeTimeIndex(bytes: Uint8Array): TimeIndex | null {
   if (bytes.length % timeEntryBytes !== 0) return null;
   const index = new TimeIndex(bytes.length / timeEntryBytes);

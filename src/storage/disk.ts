@@ -90,8 +90,8 @@ export interface Disk {
 const shortOfRoomBytes = 64 << 20;
 
 /**
- * Whether the file system of `path` has so little room that removed files are unlinked at once, not after a delay. Where
- * the free space is unknown there is room.
+ * Whether the file system of `path` has so little room that removed files are unlinked at once, not after a delay.
+ * Where the free space is unknown there is room.
  */
 export async function isShortOfRoom(disk: Disk, path: string): Promise<boolean> {
   try {

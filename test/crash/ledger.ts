@@ -1,5 +1,5 @@
-// Kill torture: producers fill a child server, the parent keeps a ledger of what was acknowledged, kills the server with
-// SIGKILL at random moments, restarts it and compares. The ledger lives in the parent, so a crash cannot touch it.
+// Kill torture: producers fill a child server, the parent keeps a ledger of what was acknowledged, kills the server
+// with SIGKILL at random moments, restarts it and compares. The ledger lives in the parent, so a crash cannot touch it.
 
 import { createHash } from "node:crypto";
 import { type Random, seededRandom } from "../../src/base/random.ts";

@@ -1,4 +1,5 @@
-// The same tests on a newer Node, whose built-ins (zstd, source text of JSON numbers) take other paths through the house.
+// The same tests on a newer Node, whose built-ins (zstd, source text of JSON numbers) take other paths through the
+// house.
 
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
-// One log over a disk in memory, with what its owner keeps for it: the checkpoint and the clean marker, both on that disk.
+// One log over a disk in memory, with what its owner keeps for it: the checkpoint and the clean marker, both on that
+// disk.
 
 import type { Logger } from "../../src/base/logger.ts";
 import { seededRandom } from "../../src/base/random.ts";
