@@ -60,7 +60,7 @@ test("Kafka's DumpLogSegments: accepts every segment and both indexes", async (c
     "--index-sanity-check",
     "--files",
     files
-      .filter((name) => /index$/.test(name))
+      .filter((name) => name.endsWith("index"))
       .map((name) => join(partition, name))
       .join(","),
   ]);
