@@ -4,6 +4,9 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     pool: "forks",
+    // Files share a worker's modules: loading fastify and the compilers of schemas once a file would take longer than
+    // the tests. No test may lean on module state.
+    isolate: false,
     testTimeout: 30_000,
     hookTimeout: 30_000,
     env: { LOG_VERIFY: "1" },
