@@ -3,9 +3,8 @@
 // Precedence: command line, then VARVE_* environment, then the config file (JSON), then the defaults.
 
 import { readFileSync } from "node:fs";
-import { type Static, type TSchema, Type } from "typebox";
-import { Value } from "typebox/value";
 import { LogError } from "./base/error.ts";
+import { type Fault, faultOf, type Schema, type Static, Type } from "./base/schema.ts";
 
 const MiB = 1024 * 1024;
 
@@ -18,8 +17,8 @@ const count = (defaultCount: number, maximum: number, description: string) =>
 const flag = (isOn: boolean, description: string) => Type.Boolean({ default: isOn, description });
 const text = (value: string, description: string) =>
   Type.String({ default: value, minLength: 1, description });
-const oneOf = <const Names extends string[]>(names: readonly [...Names], description: string) =>
-  Type.Enum<Names>(names, { default: names[0], description });
+const oneOf = <Name extends string>(names: readonly Name[], description: string) =>
+  Type.Enum(names, { default: names[0], description });
 
 const properties = {
   host: text("127.0.0.1", "address to listen on; 0.0.0.0 for every interface"),
@@ -34,7 +33,7 @@ const properties = {
   readMode: oneOf(["map", "pread"], "read through memory maps, or by pread"),
   autoCreateTopics: flag(true, "create a topic at its first produce"),
   defaultPartitions: count(1, 10_000, "partitions of a topic created without a count"),
-  topicDefaults: Type.Record(Type.String(), Type.String(), {
+  topicDefaults: Type.Record(Type.String(), {
     default: {},
     description: "config of topics that do not set it themselves, as key=value (repeatable)",
   }),
@@ -99,7 +98,7 @@ function variableOf(key: string): string {
 /** Every setting in table order, for `--help` and the reference. */
 export function configFlags(): readonly ConfigFlag[] {
   return keys.map((key) => {
-    const schema: TSchema & { description?: string; default?: unknown } = properties[key];
+    const schema: Schema = properties[key];
     const isMap = typeof schema.default === "object";
     const isSwitch = typeof schema.default === "boolean";
     const value = isSwitch ? "<true|false>" : isMap ? "<key=value>" : "<value>";
@@ -120,14 +119,15 @@ export function configFlags(): readonly ConfigFlag[] {
  * @throws INVALID_CONFIG naming the setting, the value and what is allowed.
  */
 export function loadConfig(sources: ConfigSources): Config {
-  const merged: Record<string, unknown> = {
+  const complete: Record<string, unknown> = {
+    ...defaults(),
     ...(sources.file === null ? {} : readConfigFile(sources.file)),
     ...fromEnvironment(sources.environment),
     ...fromFlags(sources.flags),
   };
-  const complete = Value.Default(configSchema, merged);
-  if (!Value.Check(configSchema, complete)) throw invalid(complete);
-  return Object.freeze(complete);
+  const fault = faultOf(configSchema, complete);
+  if (fault !== null) throw invalid(complete, fault);
+  return Object.freeze(complete as Config);
 }
 
 /** The environment of this process, for `loadConfig` and the client commands. */
@@ -135,16 +135,18 @@ export function processEnvironment(): Readonly<Record<string, string | undefined
   return process.env;
 }
 
-function invalid(value: unknown): LogError {
-  const errors = Value.Errors(configSchema, value);
-  const first = errors.find((error) => error.instancePath !== "") ?? errors[0];
-  const key = (first?.instancePath ?? "").split("/")[1] ?? "";
-  if (key !== "" && !(key in properties)) {
-    return new LogError("INVALID_CONFIG", `unknown setting '${key}'; see 'varve serve --help'`);
+function defaults(): Record<string, unknown> {
+  return Object.fromEntries(keys.map((key) => [key, structuredClone(properties[key].default)]));
+}
+
+function invalid(value: Record<string, unknown>, { path, message }: Fault): LogError {
+  const [key] = path;
+  if (key === undefined) {
+    const unknown = Object.keys(value).find((name) => !Object.hasOwn(properties, name)) ?? "";
+    return new LogError("INVALID_CONFIG", `unknown setting '${unknown}'; see 'varve serve --help'`);
   }
-  const shown = JSON.stringify((value as Record<string, unknown>)[key]);
-  const what = first === undefined ? "is not valid" : first.message;
-  return new LogError("INVALID_CONFIG", `setting '${key}' is ${shown} but ${what}`);
+  const shown = JSON.stringify(value[key]);
+  return new LogError("INVALID_CONFIG", `setting '${key}' is ${shown} but ${message}`);
 }
 
 function readConfigFile(path: string): Record<string, unknown> {
@@ -182,7 +184,7 @@ function fromFlags(flags: ConfigSources["flags"]): Record<string, unknown> {
 
 /** Text from outside becomes the type its setting has; what does not parse is left for the check to name. */
 function parseText(key: keyof Config, value: string | readonly string[]): unknown {
-  const fallback = (properties[key] as { default?: unknown }).default;
+  const fallback = properties[key].default;
   if (typeof fallback === "object") return parsePairs(key, value);
   const single = String(value);
   if (typeof fallback === "number") return /^-?\d+$/.test(single) ? Number(single) : single;

@@ -3,7 +3,7 @@
 import type { Readable, Writable } from "node:stream";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Clock } from "../base/clock.ts";
-import { createClient, type VarveClient } from "../client/client.ts";
+import type { VarveClient } from "../client/client.ts";
 import type { Output } from "./output.ts";
 
 /** The world outside of a command. */
@@ -50,8 +50,10 @@ export function addExamples(command: Command, ...examples: readonly string[]): C
 }
 
 /** A client for one command: it gives up soon, for somebody is waiting at a terminal. */
-export function newClient(context: CliContext, options: ServerOptions): VarveClient {
+export async function newClient(context: CliContext, options: ServerOptions): Promise<VarveClient> {
   const { clock } = context.io;
+  // Loaded by those who connect: help and the checks of words do without it.
+  const { createClient } = await import("../client/client.ts");
   return createClient({ url: options.url, clock, clientId: "varve-cli", retriesMax: 3 });
 }
 
@@ -62,7 +64,7 @@ export async function withClient<Result>(
   use: (client: VarveClient) => Promise<Result>,
 ): Promise<Result> {
   const { stop } = context.io;
-  const client = newClient(context, options);
+  const client = await newClient(context, options);
   const end = (): void => void client.close();
   stop.addEventListener("abort", end);
   try {

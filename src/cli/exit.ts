@@ -2,7 +2,7 @@
 
 import { CommanderError } from "commander";
 import { LogError } from "../base/error.ts";
-import { isVarveError } from "../client/client.ts";
+import { isVarveError } from "../client/errors.ts";
 
 /** Exit codes of every command; `--help` lists them. */
 export const exitCode = {

@@ -1,15 +1,53 @@
 // The `varve` command: its verbs, and how a run of one ends.
 
 import { Command } from "commander";
-import { registerCheck } from "./commands/check.ts";
-import { registerConsume } from "./commands/consume.ts";
-import { registerDump } from "./commands/dump.ts";
-import { registerGroup } from "./commands/group.ts";
-import { registerProduce } from "./commands/produce.ts";
-import { registerTopic } from "./commands/topic.ts";
 import type { CliContext, CliIo } from "./context.ts";
 import { endingOf, exitCodeHelp, OutputClosed } from "./exit.ts";
 import { Output } from "./output.ts";
+
+interface Verb {
+  readonly name: string;
+  readonly description: string;
+  readonly load: () => Promise<(program: Command, context: CliContext) => void>;
+}
+
+const verbs: readonly Verb[] = [
+  {
+    name: "topic",
+    description: "create, look at, change and delete topics",
+    load: async () => (await import("./commands/topic.ts")).registerTopic,
+  },
+  {
+    name: "produce",
+    description: "append the lines of a file to a topic",
+    load: async () => (await import("./commands/produce.ts")).registerProduce,
+  },
+  {
+    name: "consume",
+    description: "print the records of a topic",
+    load: async () => (await import("./commands/consume.ts")).registerConsume,
+  },
+  {
+    name: "group",
+    description: "look at, move and delete consumer groups",
+    load: async () => (await import("./commands/group.ts")).registerGroup,
+  },
+  {
+    name: "dump",
+    description: "show batches, records and index entries of files, without a server",
+    load: async () => (await import("./commands/dump.ts")).registerDump,
+  },
+  {
+    name: "check",
+    description: "verify segment files without a server",
+    load: async () => (await import("./commands/check.ts")).registerCheck,
+  },
+  {
+    name: "serve",
+    description: "serve a data directory over HTTP until told to stop",
+    load: async () => (await import("./commands/serve.ts")).registerServe,
+  },
+];
 
 /**
  * Runs one command.
@@ -24,7 +62,7 @@ export async function run(argv: readonly string[], io: CliIo): Promise<number> {
   io.stderr.on("error", () => undefined);
   try {
     const program = buildProgram(context);
-    await registerServe(program, argv);
+    await addVerbs(program, argv, context);
     await program.parseAsync([...argv], { from: "user" });
     await context.out.flush();
     return context.exitCode;
@@ -48,22 +86,14 @@ function buildProgram(context: CliContext): Command {
       outputError: (text, write) => write(usageLine(text)),
     })
     .addHelpText("after", `${exitCodeHelp}\n\nExample:\n  varve produce logs /var/log/syslog`);
-  registerTopic(program, context);
-  registerProduce(program, context);
-  registerConsume(program, context);
-  registerGroup(program, context);
-  registerDump(program, context);
-  registerCheck(program, context);
   return program;
 }
 
-/** Loading the server takes longer than most commands do: only those that need it wait for it. */
-async function registerServe(program: Command, argv: readonly string[]): Promise<void> {
-  if (argv.includes("serve")) {
-    const serve = await import("./commands/serve.ts");
-    serve.registerServe(program);
-  } else {
-    program.command("serve").description("serve a data directory over HTTP until told to stop");
+/** Adds the verbs; only those that are named are loaded, for loading takes longer than most of them work. */
+async function addVerbs(program: Command, argv: readonly string[], context: CliContext) {
+  for (const { name, description, load } of verbs) {
+    if (argv.includes(name)) (await load())(program, context);
+    else program.command(name).description(description);
   }
 }
 

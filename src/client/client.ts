@@ -3,7 +3,7 @@
 
 import { type Clock, foregroundClock } from "../base/clock.ts";
 import { type Random, randomUuid, systemRandom } from "../base/random.ts";
-import { hasCode, VarveError } from "./errors.ts";
+import { VarveError } from "./errors.ts";
 import { GroupConsumer, type GroupConsumerOptions } from "./group-consumer.ts";
 import { GroupsClient } from "./groups-client.ts";
 import { HttpTransport } from "./http-transport.ts";
@@ -18,7 +18,7 @@ import {
 } from "./record-reader.ts";
 import { TopicsClient } from "./topics-client.ts";
 
-export { type ClientErrorCode, VarveError } from "./errors.ts";
+export { type ClientErrorCode, isVarveError, VarveError } from "./errors.ts";
 export type { GroupConsumer, GroupConsumerOptions } from "./group-consumer.ts";
 export type {
   AssignedTopic,
@@ -185,9 +185,4 @@ export class VarveClient {
 /** Makes a client. Nothing is sent before the first call. @throws INVALID_REQUEST when the URL cannot be used */
 export function createClient(options: ClientOptions): VarveClient {
   return new VarveClient(options);
-}
-
-/** True for a VarveError with one of these codes. */
-export function isVarveError(error: unknown, ...codes: readonly string[]): error is VarveError {
-  return codes.length === 0 ? error instanceof VarveError : hasCode(error, ...codes);
 }

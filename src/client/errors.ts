@@ -172,3 +172,8 @@ export function errorFromConnection(cause: unknown, url: string): VarveError {
     cause,
   });
 }
+
+/** True for a VarveError with one of these codes. */
+export function isVarveError(error: unknown, ...codes: readonly string[]): error is VarveError {
+  return codes.length === 0 ? error instanceof VarveError : hasCode(error, ...codes);
+}

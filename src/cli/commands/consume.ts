@@ -89,7 +89,7 @@ async function consume(topic: string, options: ConsumeOptions, context: CliConte
     isDelimiterLast: options.finalNewline,
     nullText: options.nullText,
   });
-  const client = newClient(context, options);
+  const client = await newClient(context, options);
   try {
     const run = { topic, options, context, client, printer };
     if (options.group === undefined) await consumeAlone(run);

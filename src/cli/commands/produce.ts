@@ -5,7 +5,8 @@ import { stat } from "node:fs/promises";
 import { addAbortSignal, type Readable } from "node:stream";
 import { SingleBar } from "cli-progress";
 import { type Command, Option } from "commander";
-import { type Acks, isVarveError, type Producer, type RecordInput } from "../../client/client.ts";
+import type { Acks, Producer, RecordInput } from "../../client/client.ts";
+import { isVarveError } from "../../client/errors.ts";
 import { AckLedger } from "../ack-ledger.ts";
 import {
   addExamples,

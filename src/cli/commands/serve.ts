@@ -2,7 +2,6 @@
 
 import type { Command } from "commander";
 import { type ConfigFlag, configFlags, loadConfig, processEnvironment } from "../../config.ts";
-import { createLogger, startServer } from "../../server.ts";
 
 const example = `
 Each option can also be set in the environment (shown in brackets) or in a JSON file given with --config;
@@ -45,6 +44,7 @@ async function serve(
   file: string | null,
 ): Promise<void> {
   const config = loadConfig({ flags, environment, file });
+  const { createLogger, startServer } = await import("../../server.ts");
   const logger = createLogger(config.logLevel);
   const server = await startServer(config, logger);
   const signal = await firstSignal();

@@ -1,13 +1,37 @@
 // The API's own description: OpenAPI 3.1 at `/openapi.json`, made from the routes' schemas, and a page to read it
-// at `/docs`.
+// at `/docs`. Few starts are asked for either: all of it is loaded and made at the first request.
 
-import fastifySwagger from "@fastify/swagger";
-import fastifySwaggerUi from "@fastify/swagger-ui";
-import type { FastifyInstance } from "fastify";
+import { type FastifyInstance, type FastifyReply, fastify, type RouteOptions } from "fastify";
+import { LogError } from "../../base/error.ts";
+import { sendProblem } from "./replies.ts";
+import { bodyCompilers } from "./route-schema.ts";
 
-/** Registers both; before any route that is to be described. */
-export async function describeApi(app: FastifyInstance): Promise<void> {
-  await app.register(fastifySwagger, {
+const hidden = { schema: { hide: true } };
+
+/** Adds both; before any route that is to be described. */
+export function describeApi(app: FastifyInstance): void {
+  const described: RouteOptions[] = [];
+  app.addHook("onRoute", (route) => {
+    if (route.method !== "HEAD" && route.schema?.hide !== true) described.push(route);
+  });
+  let making: Promise<FastifyInstance> | null = null;
+  for (const path of ["/openapi.json", "/docs", "/docs/*"]) {
+    app.get(path, hidden, async (request, reply) => {
+      making ??= makeDocs(described);
+      const docs = await making;
+      handOver(reply);
+      docs.routing(request.raw, reply.raw);
+      return reply;
+    });
+  }
+}
+
+// An app of its own, that is never listening: plugins cannot be added to one that is.
+async function makeDocs(described: readonly RouteOptions[]): Promise<FastifyInstance> {
+  const docs = fastify({ schemaController: { compilersFactory: bodyCompilers } });
+  const { default: fastifySwagger } = await import("@fastify/swagger");
+  const { default: fastifySwaggerUi } = await import("@fastify/swagger-ui");
+  await docs.register(fastifySwagger, {
     openapi: {
       openapi: "3.1.0",
       info: {
@@ -18,8 +42,23 @@ export async function describeApi(app: FastifyInstance): Promise<void> {
       tags: [{ name: "topics" }, { name: "records" }, { name: "groups" }, { name: "operations" }],
     },
   });
-  await app.register(fastifySwaggerUi, { routePrefix: "/docs" });
-  app.get("/openapi.json", { schema: { hide: true } }, async (_request, reply) => {
-    return reply.type("application/json").send(JSON.stringify(app.swagger()));
+  for (const { method, url, schema = {} } of described) {
+    docs.route({ method, url, schema, handler: () => undefined });
+  }
+  await docs.register(fastifySwaggerUi, { routePrefix: "/docs" });
+  docs.get("/openapi.json", hidden, async (_request, reply) =>
+    reply.type("application/json").send(JSON.stringify(docs.swagger())),
+  );
+  docs.setNotFoundHandler((request, reply) => {
+    sendProblem(reply, new LogError("NOT_FOUND", `there is nothing at ${request.url}`));
   });
+  await docs.ready();
+  return docs;
+}
+
+function handOver(reply: FastifyReply): void {
+  for (const [name, value] of Object.entries(reply.getHeaders())) {
+    if (value !== undefined) reply.raw.setHeader(name, value);
+  }
+  reply.hijack();
 }

@@ -1,8 +1,7 @@
 // PUT /v1/groups/{group}/offsets: replay or skip, by a position for all partitions or by offsets named one by one.
 
 import type { FastifyInstance } from "fastify";
-import { Type } from "typebox";
-import type { Static } from "typebox";
+import { type Static, Type } from "../../base/schema.ts";
 import { LogError } from "../../base/error.ts";
 import type { OffsetCommitPartition, TopicPartition } from "../../services.ts";
 import { byPlace, checkedName, partitionsOf } from "./group-view.ts";

@@ -1,6 +1,6 @@
 // The shapes of consumer groups, for the API description.
 
-import { Type } from "typebox";
+import { Type } from "../../base/schema.ts";
 import { recordOutput } from "./record-schema.ts";
 import { integer } from "./route-schema.ts";
 

@@ -1,8 +1,7 @@
 // Consumer groups but for poll: commit, leave, list, describe, delete.
 
 import type { FastifyInstance } from "fastify";
-import { Type } from "typebox";
-import type { Static } from "typebox";
+import { type Static, Type } from "../../base/schema.ts";
 import { LogError } from "../../base/error.ts";
 import { byPlace, checkedName, offsetViews, partitionsOf, stateView } from "./group-view.ts";
 import type { HttpContext } from "./http-context.ts";

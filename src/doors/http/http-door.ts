@@ -27,7 +27,7 @@ import { nameError, problemOf, problemType } from "./problem.ts";
 import { producePlugin } from "./produce.ts";
 import { recordsPlugin } from "./records.ts";
 import { sendProblem } from "./replies.ts";
-import { checkBodies } from "./route-schema.ts";
+import { bodyCompilers } from "./route-schema.ts";
 import { topicsPlugin } from "./topics.ts";
 
 /** What the door is built from. */
@@ -70,7 +70,6 @@ export async function createHttpDoor(options: HttpDoorOptions): Promise<HttpDoor
   };
   const app = buildApp(context);
   takeBodies(app, context);
-  checkBodies(app);
   const registry = options.registry ?? new Registry();
   exportMetrics(registry, metrics);
   await registerPlugins(app, context, registry);
@@ -100,7 +99,7 @@ async function registerPlugins(
 ): Promise<void> {
   const { services, clock, limits } = context;
   const sessions = new PollSessions({ services, clock, sessionsMax: limits.pollSessionsMax });
-  await describeApi(app);
+  describeApi(app);
   await app.register(topicsPlugin, { context });
   await app.register(producePlugin, { context });
   await app.register(recordsPlugin, { context });
@@ -127,6 +126,7 @@ function buildApp(context: HttpContext): FastifyInstance {
     routerOptions: { maxParamLength: 4096 },
     exposeHeadRoutes: true,
     clientErrorHandler: refuseBrokenRequest,
+    schemaController: { compilersFactory: bodyCompilers },
   });
   app.server.maxConnections = limits.connectionsMax;
   app.server.on("drop", () => {

@@ -3,7 +3,7 @@
 import type { FastifyInstance } from "fastify";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Registry } from "prom-client";
-import { Type } from "typebox";
+import { Type } from "../../base/schema.ts";
 import type { HttpContext } from "./http-context.ts";
 import { routeSchema } from "./route-schema.ts";
 

@@ -2,8 +2,7 @@
 // records.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { Type } from "typebox";
-import type { Static } from "typebox";
+import { type Static, Type } from "../../base/schema.ts";
 import { checkedName } from "./group-view.ts";
 import type { GroupOptions, GroupParams } from "./groups.ts";
 import type { HttpContext } from "./http-context.ts";

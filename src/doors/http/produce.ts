@@ -1,7 +1,7 @@
 // POST /v1/topics/{topic}/records: records in, in four encodings; offsets out.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { Type } from "typebox";
+import { Type } from "../../base/schema.ts";
 import { LogError } from "../../base/error.ts";
 import type { TopicListing } from "../../services.ts";
 import { Appender } from "./appender.ts";

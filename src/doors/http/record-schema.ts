@@ -1,11 +1,11 @@
 // The shapes of records in requests and replies, for the API description.
 
-import { Type } from "typebox";
+import { Type } from "../../base/schema.ts";
 import { closed, integer } from "./route-schema.ts";
 
 const bytes = Type.Object({ b64: Type.String() }, { additionalProperties: false });
 const headerValue = Type.Union([Type.String(), bytes, Type.Null()]);
-const headers = Type.Record(Type.String(), Type.Union([headerValue, Type.Array(headerValue)]));
+const headers = Type.Record(Type.Union([headerValue, Type.Array(headerValue)]));
 
 /** A record as a producer states it. */
 export const recordInput = closed({

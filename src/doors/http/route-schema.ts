@@ -1,10 +1,8 @@
 // How routes describe themselves, for OpenAPI and for the check of their bodies. Queries are described here and
 // read by query.ts, whose refusals are clearer than a schema's.
 
-import type { FastifyInstance, FastifySchema } from "fastify";
-import type { TSchema } from "typebox";
-import { Type } from "typebox";
-import { Compile } from "typebox/compile";
+import type { FastifySchema, FastifyServerOptions } from "fastify";
+import { type Fault, faultOf, type Schema, Type } from "../../base/schema.ts";
 import { LogError } from "../../base/error.ts";
 import { mediaTypes } from "./negotiation.ts";
 import { problemType } from "./problem.ts";
@@ -13,7 +11,7 @@ import { problemType } from "./problem.ts";
 export const integer = Type.Integer({ minimum: 0 });
 
 /** A closed object: unknown fields are refused. */
-export function closed<Fields extends Record<string, TSchema>>(fields: Fields) {
+export function closed<Fields extends Record<string, Schema>>(fields: Fields) {
   return Type.Object(fields, { additionalProperties: false });
 }
 
@@ -34,13 +32,13 @@ const problem = Type.Object(
 export interface RouteDescription {
   readonly tag: "topics" | "records" | "groups" | "operations";
   readonly summary: string;
-  readonly query?: Record<string, TSchema>;
+  readonly query?: Record<string, Schema>;
   /** A plain value, read as JSON or MessagePack. */
-  readonly body?: TSchema;
+  readonly body?: Schema;
   /** Bodies of other encodings, by media type; not checked by schema. */
-  readonly bodies?: Readonly<Record<string, TSchema>>;
+  readonly bodies?: Readonly<Record<string, Schema>>;
   /** By status: a plain value, or null where there is no body. */
-  readonly replies: Readonly<Record<number, TSchema | null>>;
+  readonly replies: Readonly<Record<number, Schema | null>>;
   /** Media types of the replies. */
   readonly replyTypes?: readonly string[];
 }
@@ -74,43 +72,41 @@ export function routeSchema(path: string, route: RouteDescription): FastifySchem
   } as FastifySchema;
 }
 
-function contentOf(schema: TSchema, types: readonly string[]): Record<string, unknown> {
+function contentOf(schema: Schema, types: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(types.map((type) => [type, { schema }]));
 }
 
-/** Makes the app check bodies of plain values strictly, and nothing else. */
-export function checkBodies(app: FastifyInstance): void {
-  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
-  app.setValidatorCompiler<TSchema>(({ schema, httpPart, method, url }) => {
-    const isChecked = httpPart === "body" && !isRecordsRoute(method, url);
-    if (!isChecked) return () => true;
-    const validator = Compile(schema);
-    return (data: unknown) => {
-      if (validator.Check(data)) return { value: data };
-      return { error: refusal(validator.Errors(data)) };
-    };
-  });
+type SchemaController = NonNullable<FastifyServerOptions["schemaController"]>;
+type CompilersFactory = NonNullable<SchemaController["compilersFactory"]>;
+
+interface RouteSchema {
+  readonly schema: Schema;
+  readonly method: string;
+  readonly url: string;
+  readonly httpPart?: string;
 }
 
-function isRecordsRoute(method: string, url: string): boolean {
+/**
+ * How the app checks bodies of plain values, strictly, and nothing else. Given to fastify when it is made: its own
+ * compilers are then not even loaded.
+ */
+export const bodyCompilers = {
+  buildSerializer: () => () => (data: unknown) => JSON.stringify(data),
+  buildValidator: () => (route: RouteSchema) => {
+    if (route.httpPart !== "body" || isRecordsRoute(route)) return () => true;
+    return (data: unknown) => {
+      const fault = faultOf(route.schema, data);
+      return fault === null ? { value: data } : { error: refusal(fault) };
+    };
+  },
+  // Fastify declares the compilers of its default libraries here and takes any of their shape.
+} as unknown as CompilersFactory;
+
+function isRecordsRoute({ method, url }: RouteSchema): boolean {
   return method === "POST" && url.endsWith("/records");
 }
 
-interface SchemaFault {
-  readonly keyword: string;
-  readonly instancePath: string;
-  readonly message: string;
-  readonly params: object;
-}
-
-function refusal(faults: readonly SchemaFault[]): LogError {
-  // The deepest fault is the nearest to what was meant: those above it are the unions around it.
-  const depth = ({ instancePath }: SchemaFault): number => instancePath.split("/").length;
-  const fault = faults.toSorted((left, right) => depth(right) - depth(left))[0];
-  const where = fault === undefined || fault.instancePath === "" ? "the body" : fault.instancePath;
-  const extra = (fault?.params as { additionalProperties?: readonly string[] } | undefined)
-    ?.additionalProperties;
-  const names = extra === undefined ? "" : `: ${extra.slice(0, 5).join(", ").slice(0, 200)}`;
-  const detail = `${where} ${fault?.message ?? "is not what this endpoint reads"}${names}`;
-  return new LogError("INVALID_REQUEST", detail);
+function refusal({ path, message }: Fault): LogError {
+  const where = path.length === 0 ? "the body" : `/${path.join("/")}`;
+  return new LogError("INVALID_REQUEST", `${where} ${message}`);
 }

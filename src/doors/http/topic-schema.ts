@@ -1,6 +1,6 @@
 // The shapes of topics, for the API description.
 
-import { Type } from "typebox";
+import { Type } from "../../base/schema.ts";
 import { integer } from "./route-schema.ts";
 
 /** A topic in full. */
@@ -8,7 +8,7 @@ export const topicOutput = Type.Object({
   name: Type.String(),
   id: Type.String(),
   internal: Type.Boolean(),
-  config: Type.Record(Type.String(), Type.Object({ value: Type.String(), source: Type.String() })),
+  config: Type.Record(Type.Object({ value: Type.String(), source: Type.String() })),
   partitions: Type.Array(
     Type.Object({
       partition: integer,

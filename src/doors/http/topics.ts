@@ -1,8 +1,7 @@
 // Topics: create, list, describe, alter, delete, offsets at a position, trim.
 
 import type { FastifyInstance } from "fastify";
-import { Type } from "typebox";
-import type { Static } from "typebox";
+import { type Static, Type } from "../../base/schema.ts";
 import { LogError } from "../../base/error.ts";
 import type { ConfigChanges, TopicDescription } from "../../services.ts";
 import type { HttpContext } from "./http-context.ts";
@@ -18,7 +17,7 @@ const configValue = Type.Union([Type.String(), Type.Number(), Type.Boolean()]);
 const createBody = Type.Object(
   {
     partitions: Type.Optional(Type.Integer()),
-    config: Type.Optional(Type.Record(Type.String(), configValue)),
+    config: Type.Optional(Type.Record(configValue)),
   },
   { additionalProperties: false },
 );
@@ -26,7 +25,7 @@ const createBody = Type.Object(
 const alterBody = Type.Object(
   {
     partitions: Type.Optional(Type.Integer()),
-    config: Type.Optional(Type.Record(Type.String(), Type.Union([configValue, Type.Null()]))),
+    config: Type.Optional(Type.Record(Type.Union([configValue, Type.Null()]))),
   },
   { additionalProperties: false },
 );

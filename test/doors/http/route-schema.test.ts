@@ -1,5 +1,5 @@
-import { Type } from "typebox";
 import { expect, test } from "vitest";
+import { Type } from "../../../src/base/schema.ts";
 import { closed, routeSchema } from "../../../src/doors/http/route-schema.ts";
 import { httpFixture } from "../../support/http-fixture.ts";
 
