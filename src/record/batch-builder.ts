@@ -46,6 +46,24 @@ export interface BuildOptions {
   readonly producer?: BatchProducer;
 }
 
+/** What the builder of a batch knows of it. */
+export interface BuiltBatch {
+  /** The checksum it gave the batch. A batch that still has it, and is true to it, is the batch it built. */
+  readonly crc: number;
+  /** The smallest timestamp of the records, Unix ms. */
+  readonly minTimestampMs: number;
+}
+
+const builtBatches = new WeakMap<Uint8Array, BuiltBatch>();
+
+/**
+ * What is known of an array that `BatchBuilder.build` of this process returned, uncompressed and without a producer.
+ * Null for any other array, a copy or a view of such a one included: what is known hangs on the object, not on bytes.
+ */
+export function builtBatch(batch: Uint8Array): BuiltBatch | null {
+  return builtBatches.get(batch) ?? null;
+}
+
 const noProducer: BatchProducer = { producerId: -1, producerEpoch: -1, baseSequence: -1 };
 
 const initialBytes = 16 * 1024;
@@ -65,6 +83,7 @@ export class BatchBuilder {
   #end = batchHeaderBytes;
   #count = 0;
   #baseTimestampMs = 0;
+  #minTimestampMs = 0;
   #maxTimestampMs = 0;
   // The records of one request share a buffer, so its view is kept from one record to the next.
   #source: Uint8Array = this.#bytes;
@@ -109,6 +128,7 @@ export class BatchBuilder {
     const valueBytes = value === null ? -1 : valueEnd - valueStart;
     if (this.#count === 0) {
       this.#baseTimestampMs = timestampMs;
+      this.#minTimestampMs = timestampMs;
       this.#maxTimestampMs = timestampMs;
     }
     const body = this.#bodyBytes(record, keyBytes, valueBytes);
@@ -128,6 +148,7 @@ export class BatchBuilder {
     if (headers.length > 0) this.#putHeaders(headers);
     this.#count++;
     if (timestampMs > this.#maxTimestampMs) this.#maxTimestampMs = timestampMs;
+    else if (timestampMs < this.#minTimestampMs) this.#minTimestampMs = timestampMs;
   }
 
   /**
@@ -158,8 +179,13 @@ export class BatchBuilder {
       const records = this.#bytes.subarray(batchHeaderBytes, this.#end);
       return joinBatch(header, codec, compress(codec, records, options.level ?? null));
     }
-    setCrc(this.#view, crc32c(this.#bytes, checksummedFrom, this.#end));
-    return this.#bytes.slice(0, this.#end);
+    const crc = crc32c(this.#bytes, checksummedFrom, this.#end);
+    setCrc(this.#view, crc);
+    const batch = this.#bytes.slice(0, this.#end);
+    if (producerId === -1) {
+      builtBatches.set(batch, { crc, minTimestampMs: this.#minTimestampMs });
+    }
+    return batch;
   }
 
   // Bytes of a record after its own length field; -1 stands for null.
@@ -241,7 +267,9 @@ export class BatchBuilder {
     const to = this.#view;
     const at = this.#end;
     let index = 0;
-    for (; index + 4 <= length; index += 4) to.setInt32(at + index, from.getInt32(start + index));
+    for (; index + 4 <= length; index += 4) {
+      to.setInt32(at + index, from.getInt32(start + index, true), true);
+    }
     for (; index < length; index++) to.setInt8(at + index, from.getInt8(start + index));
   }
 }

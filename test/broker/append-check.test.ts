@@ -1,12 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { viewOf } from "../../src/base/bytes.ts";
+import { crc32c } from "../../src/base/crc32c.ts";
 import { prepareBatches } from "../../src/broker/append-check.ts";
 import { parseConfigs, settingsOf, type AppendRules } from "../../src/broker/topic-config.ts";
 import {
   attributesAt,
+  checksummedFrom,
   codecOf,
   isLogAppendTime,
   maxTimestampAt,
+  setCrc,
   setMaxTimestamp,
 } from "../../src/record/batch-header.ts";
 import { prepareCompression } from "../../src/record/compression.ts";
@@ -90,6 +93,60 @@ describe("append check: timestamps", () => {
     const [stored = batch] = prepareBatches([batch], rules, nowMs);
     expect(isLogAppendTime(attributesAt(viewOf(stored), 0))).toBe(true);
     expect(recordsOf(stored).map((record) => record.timestampMs)).toEqual([nowMs, nowMs]);
+  });
+});
+
+describe("append check: batches of this process's own builder", () => {
+  const rules = rulesOf({
+    "message.timestamp.before.max.ms": "100",
+    "message.timestamp.after.max.ms": "10",
+  });
+
+  // A batch whose second record says that it is longer than the batch, with a true checksum.
+  function broken(): Uint8Array {
+    const batch = batchOf([{ value: "a" }, { value: "b" }]);
+    batch[batch.length - 8] = 100;
+    resealed(batch);
+    return batch;
+  }
+
+  function resealed(batch: Uint8Array): void {
+    setCrc(viewOf(batch), crc32c(batch, checksummedFrom));
+  }
+
+  test("as built: taken, and every rule of the topic holds for every record", () => {
+    const at = (...times: readonly number[]): string =>
+      codeOf([batchOf(times.map((timestampMs) => ({ timestampMs })))], rules);
+    expect(at(nowMs, nowMs - 100, nowMs + 10)).toBe("ok");
+    expect(at(nowMs, nowMs - 101, nowMs)).toBe("INVALID_TIMESTAMP");
+    expect(at(nowMs, nowMs + 11, nowMs)).toBe("INVALID_TIMESTAMP");
+    expect(at(nowMs, -1, nowMs)).toBe("ok");
+    expect(at(nowMs, -2, nowMs)).toBe("INVALID_TIMESTAMP");
+    const batch = batchOf([{}]);
+    const small = rulesOf({ "max.message.bytes": String(batch.length - 1) });
+    expect(codeOf([batch], small)).toBe("MESSAGE_TOO_LARGE");
+  });
+
+  test("changed since it was built: checked like anybody's", () => {
+    const damaged = batchOf([{ value: "a" }]);
+    damaged[damaged.length - 2] = 0x62;
+    expect(codeOf([damaged])).toBe("CORRUPT_MESSAGE");
+    expect(codeOf([broken()])).toBe("INVALID_RECORD");
+  });
+
+  test("the same bytes from outside: checked record by record", () => {
+    const [copy, part] = [broken(), broken()].map((batch) => Uint8Array.from(batch));
+    expect(codeOf([copy ?? new Uint8Array()])).toBe("INVALID_RECORD");
+    expect(codeOf([joined(batchOf([{}]), part ?? new Uint8Array())])).toBe("INVALID_RECORD");
+    const late = Uint8Array.from(batchOf([{ timestampMs: nowMs }, { timestampMs: nowMs - 101 }]));
+    expect(codeOf([late], rules)).toBe("INVALID_TIMESTAMP");
+  });
+
+  test("stamped with the append time and sent again: refused as from any client", () => {
+    const batch = batchOf([{}]);
+    const stamping = rulesOf({ "message.timestamp.type": "LogAppendTime" });
+    expect(codeOf([batch], stamping)).toBe("ok");
+    expect(codeOf([batch], stamping)).toBe("INVALID_TIMESTAMP");
   });
 });
 

@@ -2,10 +2,16 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { AssertionFailure } from "../../src/base/assert.ts";
 import { viewOf } from "../../src/base/bytes.ts";
-import { BatchBuilder, noHeaders, type RecordFields } from "../../src/record/batch-builder.ts";
+import {
+  BatchBuilder,
+  builtBatch,
+  noHeaders,
+  type RecordFields,
+} from "../../src/record/batch-builder.ts";
 import { checkBatch, checkRecords } from "../../src/record/batch-check.ts";
 import {
   baseSequenceAt,
+  crcAt,
   maxTimestampAt,
   producerEpochAt,
   producerIdAt,
@@ -34,6 +40,36 @@ const records = fc.array(
 function plain(value: string, timestampMs = 5): RecordFields {
   return { timestampMs, key: null, value, headers: noHeaders };
 }
+
+describe("what is known of a built batch", () => {
+  const builder = new BatchBuilder();
+  builder.append(plain("a", 7));
+  builder.append(plain("b", 3));
+  builder.append(plain("c", 9));
+
+  test("its smallest timestamp and the checksum in its header", () => {
+    const batch = builder.build();
+    const built = builtBatch(batch);
+    expect(built).toEqual({ crc: crcAt(viewOf(batch), 0), minTimestampMs: 3 });
+  });
+
+  test("nothing of copies and views, nor of batches compressed or with a producer", () => {
+    const batch = builder.build();
+    expect(builtBatch(Uint8Array.from(batch))).toBeNull();
+    expect(builtBatch(batch.subarray(0))).toBeNull();
+    const producer = { producerId: 1, producerEpoch: 0, baseSequence: 0 };
+    expect(builtBatch(builder.build({ producer }))).toBeNull();
+    expect(builtBatch(builder.build({ codec: "gzip" }))).toBeNull();
+  });
+
+  test("of a reset builder: nothing is left of the batch before", () => {
+    const reused = new BatchBuilder();
+    reused.append(plain("a", 1));
+    reused.reset();
+    reused.append(plain("b", 8));
+    expect(builtBatch(reused.build())?.minTimestampMs).toBe(8);
+  });
+});
 
 describe("batch builder", () => {
   test("the known record: gives the known bytes", () => {
