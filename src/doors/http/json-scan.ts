@@ -5,6 +5,8 @@
 // nesting is bounded here, before anything recursive sees it. The grammar is held to JSON.parse by a property
 // test.
 
+import { viewOf } from "../../base/bytes.ts";
+
 /** Containers inside containers deeper than this are refused. */
 export const jsonDepthMax = 200;
 
@@ -27,9 +29,11 @@ export class JsonScanner {
   hasEscapes = false;
 
   readonly #open = new Uint8Array(jsonDepthMax);
+  #view = viewOf(this.bytes);
 
   /** Starts over on bytes [at, end). */
   reset(bytes: Uint8Array, at: number, end: number): void {
+    if (bytes !== this.bytes) this.#view = viewOf(bytes);
     this.bytes = bytes;
     this.at = at;
     this.end = end;
@@ -63,7 +67,7 @@ export class JsonScanner {
     const { bytes, end } = this;
     this.hasEscapes = false;
     this.stringStart = this.at + 1;
-    for (let at = this.at + 1; at < end; at++) {
+    for (let at = plainEnd(this.#view, this.at + 1, end); at < end; at++) {
       const byte = bytes[at] ?? 0;
       if (byte === 0x22) {
         this.stringEnd = at;
@@ -173,6 +177,24 @@ const stored = new JsonScanner();
 export function isJson(bytes: Uint8Array, start: number, end: number): boolean {
   stored.reset(bytes, start, end);
   return stored.value() && stored.peek() === -1;
+}
+
+// Steps over four bytes of a string at a time while none of them is a quote, a backslash or a control character. With
+// `x - 1 & ~x` the top bit of some byte of `x` is set when, and only when, a byte of `x` is zero; with 0x20 in place
+// of 1, when one is less than 0x20.
+function plainEnd(view: DataView, start: number, end: number): number {
+  let at = start;
+  for (; at + 4 <= end; at += 4) {
+    const word = view.getInt32(at);
+    const quotes = word ^ 0x22222222;
+    const slashes = word ^ 0x5c5c5c5c;
+    const found =
+      ((quotes - 0x01010101) & ~quotes) |
+      ((slashes - 0x01010101) & ~slashes) |
+      ((word - 0x20202020) & ~word);
+    if ((found & 0x80808080) !== 0) break;
+  }
+  return at;
 }
 
 function digitsEnd(bytes: Uint8Array, start: number, end: number): number {

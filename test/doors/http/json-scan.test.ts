@@ -85,3 +85,27 @@ test("scanner: depth: the limit is taken, one more is refused", () => {
   expect(scans(nested(jsonDepthMax + 2))).toBe(false);
   expect(scans("[".repeat(1_000_000))).toBe(false);
 });
+
+test("scanner: any byte at any place of a string, next to any other: it says what JSON.parse says", () => {
+  // Strings are stepped over four bytes at a time, with arithmetic that borrows from one byte to the next.
+  const neighbours = [0x00, 0x1f, 0x20, 0x21, 0x22, 0x23, 0x5b, 0x5c, 0x5d, 0x61, 0x7f];
+  for (let byte = 0; byte < 128; byte++) {
+    for (const neighbour of neighbours) {
+      for (let at = 0; at < 9; at++) {
+        const inside = Array.from("abcdefghijkl");
+        inside[at] = String.fromCharCode(byte);
+        inside[at + 1] = String.fromCharCode(neighbour);
+        const text = `["${inside.join("")}"]`;
+        expect({ text, isJson: scans(text) }).toEqual({ text, isJson: parses(text) });
+      }
+    }
+  }
+});
+
+test("scanner: bytes above ASCII in a string: are passed over, and its end is found", () => {
+  for (let length = 0; length < 20; length++) {
+    const text = `"${"é€😀".repeat(length)}${"x".repeat(length % 4)}"`;
+    expect(scans(text)).toBe(true);
+    expect(scans(text.slice(0, -1))).toBe(false);
+  }
+});
