@@ -61,7 +61,7 @@ export class Producer {
     const heldBytes = bytesOf(request);
     if (!budget.tryTake(heldBytes)) await budget.take(heldBytes);
     const attempts = request.partitions.map((part) => this.#append(part, acks));
-    const settled = settle(attempts).finally(() => budget.give(heldBytes));
+    const settled = this.#settle(attempts, heldBytes);
     if (acks === 0) return attempts.map((attempt) => resultOf(attempt, null));
     const failures = await settled;
     onAnswered(clock.monotonicMs() - startedMs);
@@ -95,6 +95,21 @@ export class Producer {
       return { ...base, error };
     }
   }
+
+  /** Resolves when every append is as safe as asked for, to the failures by index. Never rejects with a LogError. */
+  async #settle(
+    attempts: readonly Attempt[],
+    heldBytes: number,
+  ): Promise<readonly (LogError | null)[]> {
+    const failures: (LogError | null)[] = [];
+    try {
+      // One after the other: all are under way already, and the promises may be ignored until their turn.
+      for (const attempt of attempts) failures.push(await failureOf(attempt));
+    } finally {
+      this.#options.budget.give(heldBytes);
+    }
+    return failures;
+  }
 }
 
 function bytesOf(request: ProduceRequest): number {
@@ -105,21 +120,14 @@ function bytesOf(request: ProduceRequest): number {
   return total;
 }
 
-/** Resolves when every append is as safe as asked for, to the failures by index. Never rejects with a LogError. */
-async function settle(attempts: readonly Attempt[]): Promise<readonly (LogError | null)[]> {
-  const failures: (LogError | null)[] = [];
-  for (const { pending, needsSync } of attempts) {
-    let failure: LogError | null = null;
-    try {
-      // One after the other: all are under way already, and the promises may be ignored until their turn.
-      if (pending !== null) await (needsSync ? pending.durable : pending.written);
-    } catch (error) {
-      if (!(error instanceof LogError)) throw error;
-      failure = error;
-    }
-    failures.push(failure);
+async function failureOf({ pending, needsSync }: Attempt): Promise<LogError | null> {
+  try {
+    if (pending !== null) await (needsSync ? pending.durable : pending.written);
+    return null;
+  } catch (error) {
+    if (error instanceof LogError) return error;
+    throw error;
   }
-  return failures;
 }
 
 function resultOf(attempt: Attempt, failure: LogError | null): ProducePartitionResult {

@@ -6,17 +6,14 @@
 
 import { viewOf } from "../../base/bytes.ts";
 import { recordCountAt } from "../../record/batch-header.ts";
-import type { RecordHeader } from "../../record/batch-builder.ts";
-import { RecordCursor } from "../../record/record-cursor.ts";
 import type {
   ProducePartition,
   ProducePartitionResult,
   RequiredAcks,
   Services,
 } from "../../services.ts";
+import { dividedBatches } from "./divided-batches.ts";
 import { nameError } from "./problem.ts";
-import { RecordDraft } from "./record-draft.ts";
-import { recordBytesBound, returnBuilder, takeBuilder } from "./staging.ts";
 
 const learnedMax = 10_000;
 
@@ -43,8 +40,8 @@ export class Appender {
 
   /** Appends one partition's batches. Never rejects. */
   async one(acks: RequiredAcks, part: ProducePartition): Promise<ProducePartitionResult> {
-    const [result] = await this.all(acks, [part]);
-    return result ?? failed(part, new Error("the engine gave no answer"));
+    const [result = unanswered(part)] = await this.#send(acks, [part]);
+    return result.error === "MESSAGE_TOO_LARGE" ? this.#sendSmaller(acks, part, result) : result;
   }
 
   /** Appends several partitions' batches in one call; answers in the same order. Never rejects. */
@@ -84,7 +81,7 @@ export class Appender {
       return batch.length > limit && recordCountAt(viewOf(batch), 0) > 1;
     });
     if (!isDivisible) return refused;
-    const smaller = { ...part, batches: divide(part.batches, limit) };
+    const smaller = { ...part, batches: dividedBatches(part.batches, limit) };
     const [result] = await this.#send(acks, [smaller]);
     return result ?? refused;
   }
@@ -105,43 +102,8 @@ export class Appender {
   }
 }
 
-// The same records in batches of at most `bytesMax`, where one record alone is not larger.
-function divide(batches: readonly Uint8Array[], bytesMax: number): readonly Uint8Array[] {
-  const divided: Uint8Array[] = [];
-  const builder = takeBuilder();
-  const cursor = new RecordCursor();
-  const draft = new RecordDraft();
-  for (const batch of batches) {
-    cursor.reset(batch);
-    while (cursor.next()) {
-      fill(draft, cursor);
-      if (builder.count > 0 && builder.sizeBytes + recordBytesBound(draft) > bytesMax) {
-        divided.push(builder.build());
-        builder.reset();
-      }
-      builder.append(draft, draft.valueStart, draft.value === null ? -1 : draft.valueEnd);
-    }
-  }
-  if (builder.count > 0) divided.push(builder.build());
-  returnBuilder(builder);
-  return divided;
-}
-
-function fill(draft: RecordDraft, cursor: RecordCursor): void {
-  const { bytes } = cursor;
-  draft.reset();
-  draft.timestampMs = cursor.timestampMs;
-  if (cursor.keyStart >= 0) draft.key = bytes.subarray(cursor.keyStart, cursor.keyEnd);
-  if (cursor.valueStart >= 0) draft.setValue(bytes, cursor.valueStart, cursor.valueEnd);
-  if (cursor.headerCount === 0) return;
-  const headers: RecordHeader[] = [];
-  while (cursor.nextHeader()) {
-    const { headerKeyStart, headerKeyEnd, headerValueStart, headerValueEnd } = cursor;
-    const key = Buffer.from(bytes.subarray(headerKeyStart, headerKeyEnd)).toString("utf8");
-    const isNull = headerValueStart < 0;
-    headers.push({ key, value: isNull ? null : bytes.subarray(headerValueStart, headerValueEnd) });
-  }
-  draft.headers = headers;
+function unanswered(part: ProducePartition): ProducePartitionResult {
+  return failed(part, new Error("the engine gave no answer"));
 }
 
 function failed(part: ProducePartition, error: unknown): ProducePartitionResult {

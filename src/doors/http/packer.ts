@@ -1,7 +1,14 @@
 // Packs single-record requests that arrive together into one batch for each partition.
 //
 // Order: records of one partition are sent in the order they came. Whoever sends batches past the packer calls
-// `flush` for that partition first. Nothing waits longer than the event-loop turn it arrived in.
+// `flush` for that partition first.
+//
+// Nothing waits without cause. A pack leaves at the end of the event-loop turn it began in; while an earlier one of its
+// partition is on its way it leaves when that one is answered, before anybody is told, since the log could not have
+// begun with it sooner: one group is in flight there. So the batches grow with the load, as the log's groups do.
+//
+// Records of strangers share a batch, not its fate: one that is refused for what a record is like goes out again
+// record by record.
 
 import type { BatchBuilder } from "../../record/batch-builder.ts";
 import type {
@@ -10,6 +17,7 @@ import type {
   RequiredAcks,
   TopicListing,
 } from "../../services.ts";
+import { dividedBatches } from "./divided-batches.ts";
 import type { RecordDraft } from "./record-draft.ts";
 import { recordBytesBound, returnBuilder, takeBuilder } from "./staging.ts";
 
@@ -35,6 +43,8 @@ interface Pack {
   acks: RequiredAcks;
   builder: BatchBuilder | null;
   waiters: (RecordWaiter | null)[];
+  /** Batches sent and not yet answered. */
+  onTheWay: number;
 }
 
 /** What the packer and the producers keep about one topic. */
@@ -67,10 +77,11 @@ export class Packer {
       known.topic.partitionCount === topic.partitionCount;
     if (isSame) return known;
     if (this.#lanes.size >= lanesMax) {
-      this.flushAll();
+      for (const each of this.#lanes.values()) this.#sendLane(each);
       this.#lanes.clear();
+    } else if (known !== undefined) {
+      this.#sendLane(known);
     }
-    if (known !== undefined) this.flushAll();
     const lane: TopicLane = { topic, nextPartition: 0, packs: [] };
     this.#lanes.set(topic.name, lane);
     return lane;
@@ -88,8 +99,11 @@ export class Packer {
     if (pack.builder === null) {
       pack.builder = takeBuilder();
       pack.acks = acks;
-      if (this.#dirty.length === 0) setImmediate(() => this.flushAll());
-      this.#dirty.push({ lane, pack });
+      // Whoever asked for no answer is not held by the bound on bodies, so nothing of theirs is kept back.
+      if (pack.onTheWay === 0 || acks === 0) {
+        if (this.#dirty.length === 0) setImmediate(() => this.#sendDirty());
+        this.#dirty.push({ lane, pack });
+      }
     }
     pack.builder.append(draft, draft.valueStart, draft.value === null ? -1 : draft.valueEnd);
     pack.waiters.push(record.waiter);
@@ -101,17 +115,20 @@ export class Packer {
     if (pack !== undefined) this.#sendPack(lane, pack);
   }
 
-  /** Sends all that waits now. */
-  flushAll(): void {
+  #sendDirty(): void {
     const dirty = this.#dirty;
     this.#dirty = [];
     for (const { lane, pack } of dirty) this.#sendPack(lane, pack);
   }
 
+  #sendLane(lane: TopicLane): void {
+    for (const pack of lane.packs) if (pack !== undefined) this.#sendPack(lane, pack);
+  }
+
   #packOf(lane: TopicLane, partition: number): Pack {
     const known = lane.packs[partition];
     if (known !== undefined) return known;
-    const pack: Pack = { partition, acks: -1, builder: null, waiters: [] };
+    const pack: Pack = { partition, acks: -1, builder: null, waiters: [], onTheWay: 0 };
     lane.packs[partition] = pack;
     return pack;
   }
@@ -119,14 +136,39 @@ export class Packer {
   #sendPack(lane: TopicLane, pack: Pack): void {
     const { builder, waiters, partition, acks } = pack;
     if (builder === null) return;
-    const batches = [builder.build()];
+    const batch = builder.build();
     returnBuilder(builder);
     pack.builder = null;
     pack.waiters = [];
-    const part = { topic: lane.topic.name, partition, batches, expectedEndOffset: null };
+    pack.onTheWay++;
+    const part = { topic: lane.topic.name, partition, batches: [batch], expectedEndOffset: null };
     // `one` puts every failure into its result, so nothing can be lost here.
-    void this.#sender.one(acks, part).then((result) => settleAll(waiters, result));
+    void this.#sender.one(acks, part).then((result) => {
+      pack.onTheWay--;
+      if (pack.onTheWay === 0) this.#sendPack(lane, pack);
+      if (waiters.length > 1 && isFaultOfARecord(result)) this.#sendApart(acks, part, waiters);
+      else settleAll(waiters, result);
+    });
   }
+
+  #sendApart(
+    acks: RequiredAcks,
+    part: ProducePartition,
+    waiters: readonly (RecordWaiter | null)[],
+  ): void {
+    for (const [index, batch] of dividedBatches(part.batches, 0).entries()) {
+      const waiter = waiters[index];
+      void this.#sender
+        .one(acks, { ...part, batches: [batch] })
+        .then((result) => waiter?.settle(result, result.baseOffset));
+    }
+  }
+}
+
+function isFaultOfARecord({ error }: ProducePartitionResult): boolean {
+  return (
+    error === "INVALID_TIMESTAMP" || error === "INVALID_RECORD" || error === "MESSAGE_TOO_LARGE"
+  );
 }
 
 /** A record for `Packer.add`. */
