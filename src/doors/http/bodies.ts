@@ -25,9 +25,13 @@ declare module "fastify" {
 
 /** The body of a route that takes streams, when it is one. */
 export interface StreamedBody {
-  readonly payload: IncomingMessage;
-  /** To be called for each chunk taken, so that the stream counts as moving. */
-  renew(): void;
+  /**
+   * Hands the chunks on one by one, each when the one before was taken. What is refused in the middle is read to its
+   * end all the same, so that its sender hears the answer.
+   *
+   * @throws REQUEST_TOO_SLOW when it stands still, INVALID_REQUEST when it breaks off, and whatever `take` throws.
+   */
+  each(take: (chunk: Buffer) => Promise<void>): Promise<void>;
 }
 
 type Done = (error: Error | null, body?: unknown) => void;
@@ -38,7 +42,8 @@ const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsTyp
 export function takeBodies(app: FastifyInstance, context: HttpContext): void {
   const watch = new BodyWatch(context.clock, context.limits.requestTimeoutMs);
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("*", (request, payload: IncomingMessage, done: Done) => {
+  // Fastify remembers which parser an expression found, but looks again each time for one that is there for "*".
+  app.addContentTypeParser(/^/, (request, payload: IncomingMessage, done: Done) => {
     const coding = request.headers["content-encoding"];
     if (coding !== undefined && coding !== "identity") {
       const detail = `content-encoding '${coding}' is not read; send the body as it is`;
@@ -62,7 +67,19 @@ export function allowNoBody(request: FastifyRequest, _reply: unknown, done: () =
   done();
 }
 
-const tooSlow = "the body did not arrive in time";
+/** Gives back the bytes a request's body counted in the door's budget; harmless twice. */
+export function releaseBody(request: FastifyRequest, { metrics }: HttpContext): void {
+  metrics.bodyBytesInFlight -= request.bodyBytes;
+  request.bodyBytes = 0;
+}
+
+function tooSlow(): LogError {
+  return new LogError("REQUEST_TOO_SLOW", "the body did not arrive in time");
+}
+
+function brokenOff(cause: unknown): LogError {
+  return new LogError("INVALID_REQUEST", "the body broke off before its end", { cause });
+}
 
 interface Collecting {
   readonly request: FastifyRequest;
@@ -74,11 +91,44 @@ interface Collecting {
 
 // A stream may last, but not stand still.
 function watchStream(payload: IncomingMessage, watch: BodyWatch, done: Done): void {
-  const body: WatchedBody = watch.add(() => {
-    payload.destroy(new LogError("REQUEST_TIMED_OUT", tooSlow));
-  });
-  payload.on("close", () => watch.delete(body));
-  done(null, { payload, renew: () => watch.renew(body) } satisfies StreamedBody);
+  const each = (take: (chunk: Buffer) => Promise<void>): Promise<void> => {
+    return new Promise((resolve, reject) => {
+      let isOver = false;
+      const end = (error: unknown): void => {
+        if (isOver) return;
+        isOver = true;
+        watch.delete(watched);
+        if (error === null) resolve();
+        else reject(error as Error);
+        if (!payload.readableEnded) drain(payload, watch);
+      };
+      const watched: WatchedBody = watch.add(() => end(tooSlow()));
+      payload.on("data", (chunk: Buffer) => {
+        if (isOver) return;
+        payload.pause();
+        watch.renew(watched);
+        take(chunk).then(() => {
+          watch.renew(watched);
+          payload.resume();
+        }, end);
+      });
+      payload.on("end", () => end(null));
+      payload.on("error", (error) => end(brokenOff(error)));
+      payload.on("close", () => end(brokenOff(null)));
+    });
+  };
+  done(null, { each } satisfies StreamedBody);
+}
+
+// Reads what is left of a body that nobody wants, for as long as any upload may take: a connection closed over
+// unread bytes would take the answer with it.
+function drain(payload: IncomingMessage, watch: BodyWatch): void {
+  if (payload.destroyed) return;
+  const watched = watch.add(() => payload.destroy());
+  payload.on("close", () => watch.delete(watched));
+  payload.on("end", () => watch.delete(watched));
+  payload.on("error", () => watch.delete(watched));
+  payload.resume();
 }
 
 function collect({ request, payload, context, watch, done }: Collecting): void {
@@ -86,12 +136,16 @@ function collect({ request, payload, context, watch, done }: Collecting): void {
   let first: Buffer | null = null;
   let more: Buffer[] | null = null;
   let isOver = false;
-  const watched = watch.add(() => finish(new LogError("REQUEST_TIMED_OUT", tooSlow)));
+  const watched = watch.add(() => finish(tooSlow()));
   const finish = (error: Error | null): void => {
     if (isOver) return;
     isOver = true;
     watch.delete(watched);
     if (error !== null) {
+      first = null;
+      more = null;
+      releaseBody(request, context);
+      if (!payload.readableEnded) drain(payload, watch);
       done(error);
       return;
     }
@@ -110,10 +164,7 @@ function collect({ request, payload, context, watch, done }: Collecting): void {
     else more.push(chunk);
   });
   payload.on("end", () => finish(null));
-  payload.on("error", (error: Error) => {
-    const detail = "the body broke off before its end";
-    finish(new LogError("INVALID_REQUEST", detail, { cause: error }));
-  });
+  payload.on("error", (error: Error) => finish(brokenOff(error)));
   const announced = Number(request.headers["content-length"] ?? 0);
   if (announced > limits.bodyBytesMax) finish(tooLarge(limits.bodyBytesMax));
 }
