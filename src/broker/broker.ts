@@ -166,6 +166,8 @@ export class Broker {
       topics.set(metadataTopic(metadata));
       const broker = new Broker(options, { ...parts, serverDefaults });
       broker.#housekeeping.start();
+      // What recovery made durable needs no second scan should this process die as well.
+      if (!data.wasClean) checkpointer.touch();
       return broker;
     } catch (error) {
       checkpointer.close();

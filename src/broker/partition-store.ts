@@ -193,7 +193,6 @@ export class PartitionStore {
       observer,
       config: range.settings.log,
       checkpoint: isNew ? null : checkpointer.entryOf(name),
-      clean: isNew || data.wasClean,
       createIfMissing: isNew,
       persistCheckpoint: () => checkpointer.write(),
     });

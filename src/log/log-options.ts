@@ -65,8 +65,6 @@ export interface LogOptions {
   readonly config: LogConfig;
   /** The log's entry in the data directory's checkpoint; null when there is none. */
   readonly checkpoint: LogCheckpoint | null;
-  /** True when the process before closed every log and nothing has been written since. */
-  readonly clean: boolean;
   /** Makes the directory and the first segment when there are none; else an empty directory is an error. */
   readonly createIfMissing: boolean;
   /**

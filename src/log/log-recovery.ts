@@ -2,7 +2,7 @@
 // acknowledged is ever cut, and metadata alone never removes data.
 //
 //   found                                                            done
-//   closed cleanly, active segment as long as the checkpoint says     opened without a scan
+//   active segment exactly as long as the checkpoint says             opened as it is, whatever the stop was like
 //   good batches from the recovery point to the end                   written again (a copy stands by), synced, shown
 //   a bad place in the last segment, nothing good W or more behind    torn tail: copied to quarantine/, then cut
 //   a bad place with a good batch W or more behind it                 corrupt: such a batch proves a sync over the
@@ -19,8 +19,6 @@
 
 import { LogError } from "../base/error.ts";
 import { assert } from "../base/assert.ts";
-import { viewOf } from "../base/bytes.ts";
-import { baseOffsetAt, batchHeaderBytes } from "../record/batch-header.ts";
 import { type DiskFile, readWhole } from "../storage/disk.ts";
 import type { LogEnd } from "./active-segment.ts";
 import { removeIndexes } from "./index-files.ts";
@@ -36,11 +34,11 @@ import {
 } from "./log-directory.ts";
 import type { LogOptions } from "./log-options.ts";
 import {
+  beginsAt,
   copyBytes,
   copyRange,
   holdsBatch,
   isOtherFormat,
-  type ScanLimits,
   type ScanResult,
   scanBatches,
   scanHeaders,
@@ -177,7 +175,8 @@ async function findEnd(
   const segment = at(segments, index);
   const size = await segment.size(options.disk);
   const from = { offset: recoveryPoint, position };
-  if (options.clean && index === lastIndex && size === position) {
+  if (index === lastIndex && size === position) {
+    // All of it was durable when the checkpoint was taken, and so was its name: a roll syncs it before it is used.
     return { segment, end: from, damage: null };
   }
   if (size < position) {
@@ -238,13 +237,6 @@ async function endByHeaders(options: LogOptions, segment: Segment): Promise<LogE
   } finally {
     await file.close();
   }
-}
-
-async function beginsAt(file: DiskFile, start: LogEnd, limits: ScanLimits): Promise<boolean> {
-  const size = Math.min(limits.size, limits.batchBytesMax);
-  const header = new Uint8Array(Math.min(size, batchHeaderBytes));
-  const count = await file.read(header, 0);
-  return count === batchHeaderBytes && baseOffsetAt(viewOf(header), 0) === start.offset;
 }
 
 async function scanFrom(
@@ -309,11 +301,14 @@ async function settleTail(options: LogOptions, tail: Tail): Promise<Finding> {
     }
     await cutTail(options, tail);
   }
-  if (end.position > from.position) await writeAgain(options, tail);
-  else if (size > end.position) await file.sync();
   // After the death of a process the names it made are seen but may not be durable; the first one's parent neither.
-  await disk.syncDirectory(directory);
   if (options.checkpoint === null) await disk.syncDirectory(parentOf(directory));
+  if (end.position > from.position) {
+    await writeAgain(options, tail);
+  } else {
+    await disk.syncDirectory(directory);
+    if (size > end.position) await file.sync();
+  }
   const cutBytes = size - end.position;
   observer.recovered({ scannedBytes: tail.scannedBytes, cutBytes, logEndOffset: end.offset });
   return { segment, end, damage: null };
@@ -321,7 +316,8 @@ async function settleTail(options: LogOptions, tail: Tail): Promise<Finding> {
 
 // After a failed sync the page cache may hold bytes that the disk does not have and that no later sync would write. So
 // what is not known to be durable is made dirty again and synced before anybody sees it. Most of it will have been
-// durable all along: a copy stands by until that sync, lest a power cut spoil what is being written.
+// durable all along: a copy stands by until that sync, lest a power cut spoil what is being written. Should its name come
+// back after a power cut, nothing is lost: the bytes it holds are those that are there. Syncs the directory.
 async function writeAgain(options: LogOptions, tail: Tail): Promise<void> {
   const { disk, directory } = options;
   const { segment, file, from, scan } = tail;
@@ -329,7 +325,6 @@ async function writeAgain(options: LogOptions, tail: Tail): Promise<void> {
   const range = { from: from.position, to: scan.end.position };
   try {
     await copyRange(disk, file, { ...range, path });
-    await disk.syncDirectory(directory);
   } catch (error) {
     // On a full disk the log must still open. Written over themselves, whole sectors cannot change; only a disk that
     // spoils a sector it is writing could harm them, which is what the copy is for.
@@ -337,6 +332,7 @@ async function writeAgain(options: LogOptions, tail: Tail): Promise<void> {
     await disk.remove(path);
     options.logger.warn({ directory }, "no room for a copy while durable bytes are written again");
   }
+  await disk.syncDirectory(directory);
   await copyBytes(file, file, { ...range, target: from.position });
   await file.sync();
   await disk.remove(path);

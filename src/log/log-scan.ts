@@ -182,3 +182,15 @@ export async function copyBytes(
     await target.write([piece], range.target + position - range.from);
   }
 }
+
+/** True when a file begins with the header of a batch at `start.offset`. @throws KAFKA_STORAGE_ERROR */
+export async function beginsAt(
+  file: DiskFile,
+  start: LogEnd,
+  limits: ScanLimits,
+): Promise<boolean> {
+  const size = Math.min(limits.size, limits.batchBytesMax);
+  const header = new Uint8Array(Math.min(size, batchHeaderBytes));
+  const count = await file.read(header, 0);
+  return count === batchHeaderBytes && baseOffsetAt(viewOf(header), 0) === start.offset;
+}

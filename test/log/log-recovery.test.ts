@@ -325,18 +325,23 @@ describe("recovery: empty and missing", () => {
 });
 
 describe("recovery: the checkpoint", () => {
-  test("a clean stop is believed: no data is read at the next start", async () => {
-    const fixture = fixtureOf(new FaultyDisk());
-    const log = await fixture.open();
-    for (let index = 0; index < 25; index++) await log.append([batchOfSize(100)]).durable;
-    await fixture.closeClean();
-    const disk = (fixture.disk as FaultyDisk).kill();
-    await fixtureOf(disk).open();
-    const touched = disk.operations.filter(({ path }) => path.endsWith(".log"));
-    expect(touched.map(({ kind }) => kind)).toEqual(["sizeOf"]);
-  });
+  test.each([true, false])(
+    "of everything, closed (%s) or killed: only listed and measured",
+    async (isClosed) => {
+      const fixture = fixtureOf(await written(25, 25));
+      await fixture.open();
+      if (isClosed) await fixture.closeClean();
+      const disk = (fixture.disk as FaultyDisk).kill();
+      const after = fixtureOf(disk);
+      const log = await after.open();
+      const touched = disk.operations.filter(({ path }) => path.startsWith("/data/orders-0"));
+      expect(touched.map(({ kind }) => kind)).toEqual(["list", "sizeOf"]);
+      expect(log.positions()).toEqual({ logStartOffset: 0, highWatermark: 25, logEndOffset: 25 });
+      expect(await after.readAll(0)).toHaveLength(25);
+    },
+  );
 
-  test("a clean marker beside a longer file is not believed", async () => {
+  test("a file longer than the checkpoint says is scanned", async () => {
     const fixture = fixtureOf(new FaultyDisk());
     const log = await fixture.open();
     for (let index = 0; index < 5; index++) await log.append([batchOfSize(100)]).durable;

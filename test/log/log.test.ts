@@ -47,7 +47,7 @@ describe("log: on the real disk", () => {
       const settings = { disk, directory, config: { fileDeleteDelayMs: 0 } };
       const fixture = new LogFixture(settings);
       const checkpoint = { recoveryPoint: 0, logStartOffset: 0, segmentBase: 0, position: 0 };
-      const owner = { checkpoint: null, clean: false, persistCheckpoint: () => Promise.resolve() };
+      const owner = { checkpoint: null, persistCheckpoint: () => Promise.resolve() };
       const log = await fixture.openAlone(owner);
       for (let index = 0; index < 60; index++) {
         log.append([batchOfValues([`v${index}`], index)]);
@@ -70,8 +70,7 @@ describe("log: on the real disk", () => {
       await again.append([batchOfValues(["last"])]).durable;
       await again.close();
       const closed = new LogFixture(settings);
-      const clean = { ...owner, checkpoint: again.checkpoint(), clean: true };
-      await closed.openAlone(clean);
+      await closed.openAlone({ ...owner, checkpoint: again.checkpoint() });
       expect((await closed.readAll(60)).map(({ value }) => value)).toEqual(["last"]);
       await closed.log.close();
       await log.close();

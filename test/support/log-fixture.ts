@@ -1,5 +1,4 @@
-// One log over a disk in memory, with what its owner keeps for it: the checkpoint and the clean marker, both on that
-// disk.
+// One log over a disk in memory, with what its owner keeps for it: the checkpoint, on that disk.
 
 import type { Logger } from "../../src/base/logger.ts";
 import { seededRandom } from "../../src/base/random.ts";
@@ -19,7 +18,6 @@ import { FakeClock } from "./fake-clock.ts";
 /** Where the fixture's log is. */
 export const logDirectory = "/data/orders-0";
 const checkpointPath = "/data/checkpoint";
-const cleanPath = "/data/clean";
 
 /** Small sizes, so that a few records fill segments and indexes. */
 export const smallConfig: LogConfig = {
@@ -104,17 +102,15 @@ export class LogFixture {
     return this.#log;
   }
 
-  /** Opens the log as its owner would at start: the clean marker is used up first. */
+  /** Opens the log as its owner would at start. */
   async open(more: Partial<LogOptions> = {}): Promise<Log> {
     const { disk } = this;
     await disk.makeDirectory("/data");
     await disk.syncDirectory("/");
-    const clean = await disk.exists(cleanPath);
-    if (clean) await disk.remove(cleanPath);
     // A checkpoint that a dead process renamed into place is seen but may not be durable yet.
     await disk.syncDirectory("/data");
     const checkpoint = await this.storedCheckpoint();
-    return this.openAlone({ checkpoint, clean, ...more });
+    return this.openAlone({ checkpoint, ...more });
   }
 
   /** Opens the log alone; whoever calls plays its owner. */
@@ -128,7 +124,6 @@ export class LogFixture {
       logger: this.logger,
       config: this.config,
       checkpoint: null,
-      clean: false,
       createIfMissing: true,
       persistCheckpoint: () => this.persist(),
       observer: this.#options.observer ?? silentObserver,
@@ -155,7 +150,6 @@ export class LogFixture {
   async closeClean(): Promise<void> {
     await this.log.close();
     await this.persist();
-    await replaceWhole(this.disk, cleanPath, new Uint8Array(1));
   }
 
   /** All records below `end`, for logs that are damaged from there on. */
