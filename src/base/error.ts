@@ -48,6 +48,11 @@ export const errorTable = {
     retriable: true,
     meaning: "The server could not finish the request within its time limit.",
   },
+  REQUEST_TOO_SLOW: {
+    title: "Request too slow",
+    retriable: true,
+    meaning: "The request's body did not arrive in time; nothing of it was used (ours).",
+  },
   MESSAGE_TOO_LARGE: {
     title: "Record or batch too large",
     retriable: false,

@@ -1,17 +1,18 @@
 // The HTTP door: fastify with one plugin for each resource, and what holds for every request.
 
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { fastify } from "fastify";
 import { Registry } from "prom-client";
-import type { IncomingMessage } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import { setMaxListeners } from "node:events";
+import type { AddressInfo } from "node:net";
 import type { Clock } from "../../base/clock.ts";
 import { LogError } from "../../base/error.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Random } from "../../base/random.ts";
 import type { Services } from "../../services.ts";
 import type { Door } from "../door.ts";
-import { takeBodies } from "./bodies.ts";
+import { releaseBody, takeBodies } from "./bodies.ts";
+import { boundConnections } from "./connections.ts";
 import { describeApi } from "./docs.ts";
 import { groupOffsetsPlugin } from "./group-offsets.ts";
 import { groupsPlugin } from "./groups.ts";
@@ -23,10 +24,12 @@ import { exportMetrics } from "./metrics-export.ts";
 import { operationsPlugin } from "./operations.ts";
 import { pollPlugin } from "./poll.ts";
 import { PollSessions } from "./poll-sessions.ts";
-import { nameError, problemOf, problemType } from "./problem.ts";
+import { nameError } from "./problem.ts";
 import { producePlugin } from "./produce.ts";
 import { recordsPlugin } from "./records.ts";
+import { answerUnknown, refuseExpectations, refuseUnparsed, refuseUnrouted } from "./refusals.ts";
 import { sendProblem } from "./replies.ts";
+import { requestNaming } from "./request-id.ts";
 import { bodyCompilers } from "./route-schema.ts";
 import { topicsPlugin } from "./topics.ts";
 
@@ -57,6 +60,8 @@ export interface HttpDoor extends Door {
 export async function createHttpDoor(options: HttpDoorOptions): Promise<HttpDoor> {
   const { services, clock, random, logger } = options;
   const stop = new AbortController();
+  // As many listeners as there are requests waiting, which has a limit of its own.
+  setMaxListeners(0, stop.signal);
   const limits = { ...defaultHttpLimits, ...options.limits };
   const metrics = new HttpMetrics();
   const context: HttpContext = {
@@ -112,9 +117,10 @@ async function registerPlugins(
 
 function buildApp(context: HttpContext): FastifyInstance {
   const { limits } = context;
+  const naming = requestNaming(context.random);
   const app = fastify({
     logger: false,
-    genReqId: requestIds(context.random),
+    genReqId: naming,
     requestIdHeader: false,
     forceCloseConnections: "idle",
     return503OnClosing: false,
@@ -122,28 +128,38 @@ function buildApp(context: HttpContext): FastifyInstance {
     requestTimeout: 0,
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     bodyLimit: limits.bodyBytesMax,
-    http: { headersTimeout: limits.headersTimeoutMs, maxHeaderSize: limits.headerBytesMax },
+    http: {
+      headersTimeout: limits.headersTimeoutMs,
+      maxHeaderSize: limits.headerBytesMax,
+      // Looked at below, so that this refusal is a problem document as well.
+      requireHostHeader: false,
+    },
     routerOptions: { maxParamLength: 4096 },
     exposeHeadRoutes: true,
-    clientErrorHandler: refuseBrokenRequest,
+    frameworkErrors: refuseUnrouted,
+    clientErrorHandler: (error, socket) => refuseUnparsed(error, socket, naming),
     schemaController: { compilersFactory: bodyCompilers },
   });
-  app.server.maxConnections = limits.connectionsMax;
-  app.server.on("drop", () => {
-    context.metrics.connectionsDropped++;
-  });
+  boundConnections(app, context);
   app.decorateRequest("bodyBytes", 0);
   app.addHook("onRequest", (request, reply, done) => {
     reply.header("x-request-id", request.id);
-    if (!context.stopping.aborted) {
+    if (mayHaveBody(request)) {
+      // A reply whose client has gone is never finished: `onResponse` does not come then.
+      reply.raw.once("close", () => releaseBody(request, context));
+    }
+    if (!context.stopping.aborted && !lacksHost(request)) {
       done();
       return;
     }
     reply.header("connection", "close");
-    sendProblem(reply, new LogError("SERVER_STOPPING", "the server is shutting down"));
+    const refusal = context.stopping.aborted
+      ? new LogError("SERVER_STOPPING", "the server is shutting down")
+      : new LogError("INVALID_REQUEST", "an HTTP/1.1 request must have a host header");
+    sendProblem(reply, refusal);
   });
   app.addHook("onResponse", (request, reply, done) => {
-    context.metrics.bodyBytesInFlight -= request.bodyBytes;
+    releaseBody(request, context);
     const route = request.routeOptions.url ?? "unmatched";
     const counters = context.metrics.route(`${request.method} ${route}`);
     counters.observe(reply.statusCode, reply.elapsedTime / 1000);
@@ -157,85 +173,18 @@ function buildApp(context: HttpContext): FastifyInstance {
     }
     sendProblem(reply, named);
   });
-  const routes = collectRoutes(app);
-  app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split("?", 1)[0] ?? "";
-    const allowed = routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method);
-    if (allowed.length === 0) {
-      sendProblem(reply, new LogError("NOT_FOUND", `there is nothing at ${path.slice(0, 200)}`));
-      return;
-    }
-    const allow = [...new Set(allowed)].join(", ");
-    reply.header("allow", allow);
-    const detail = `${request.method} is not a method of this path; it has ${allow}`;
-    sendProblem(reply, new LogError("METHOD_NOT_ALLOWED", detail));
-  });
+  answerUnknown(app);
+  refuseExpectations(app, naming);
   return app;
 }
 
-interface KnownRoute {
-  readonly method: string;
-  readonly pattern: RegExp;
+function mayHaveBody({ headers }: FastifyRequest): boolean {
+  return headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined;
 }
 
-function collectRoutes(app: FastifyInstance): readonly KnownRoute[] {
-  const routes: KnownRoute[] = [];
-  app.addHook("onRoute", ({ method, url }) => {
-    const source = url.replace(/[.+^${}()|[\]\\]/g, "\\$&").replace(/:[a-z]+/gi, "[^/]+");
-    const pattern = new RegExp(`^${source.replace("*", ".*")}$`);
-    for (const name of Array.isArray(method) ? method : [method]) {
-      routes.push({ method: name, pattern });
-    }
-  });
-  return routes;
-}
-
-// The caller's id if it is fit to be echoed, else one of ours: a random prefix for the process and a counter.
-function requestIds(random: Random): (request: { headers: IncomingMessage["headers"] }) => string {
-  const prefix = Buffer.from(random.bytes(6)).toString("hex");
-  let count = 0;
-  return ({ headers }) => {
-    const given = headers["x-request-id"];
-    if (
-      typeof given === "string" &&
-      /^[\x21-\x7e](?:[\x20-\x7e]{0,198}[\x21-\x7e])?$/.test(given)
-    ) {
-      return given;
-    }
-    return `${prefix}-${(++count).toString(36)}`;
-  };
-}
-
-// What HTTP's own parser refuses never becomes a request, so it is answered on the bare socket.
-function refuseBrokenRequest(error: Error & { readonly code?: string }, socket: Socket): void {
-  if (!socket.writable || error.code === "ECONNRESET") {
-    socket.destroy();
-    return;
-  }
-  const isLate = error.code === "ERR_HTTP_REQUEST_TIMEOUT";
-  const isLong = error.code === "HPE_HEADER_OVERFLOW";
-  const line = isLate
-    ? "408 Request Timeout"
-    : isLong
-      ? "431 Request Header Fields Too Large"
-      : "400 Bad Request";
-  const detail = isLate
-    ? "the request did not arrive in time"
-    : isLong
-      ? "the request's headers are too large"
-      : "not an HTTP/1.1 request";
-  const { body } = problemOf(new LogError("INVALID_REQUEST", detail), "about:blank");
-  const document = JSON.stringify({
-    ...(JSON.parse(body) as object),
-    status: Number(line.slice(0, 3)),
-  });
-  const head = [
-    `HTTP/1.1 ${line}`,
-    `content-type: ${problemType}`,
-    `content-length: ${Buffer.byteLength(document)}`,
-    "connection: close",
-  ];
-  socket.end(`${head.join("\r\n")}\r\n\r\n${document}`);
+// RFC 9112, section 3.2.
+function lacksHost({ headers, raw }: FastifyRequest): boolean {
+  return headers.host === undefined && raw.httpVersion === "1.1";
 }
 
 function addressOf(app: FastifyInstance): string | null {

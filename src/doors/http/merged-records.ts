@@ -40,21 +40,17 @@ export async function mergedRecordsPlugin(
   app: FastifyInstance,
   { context }: { readonly context: HttpContext },
 ): Promise<void> {
-  app.get<{ Params: { topic: string } }>(
-    path,
-    { schema, exposeHeadRoute: false },
-    async (request, reply) => {
-      const terms = readTerms(request, encodings, context);
-      const start = await startOf(context, request.params.topic, terms.from);
-      if (terms.negotiated.encoding === "sse" || terms.isFollowing) {
-        return sendStream(context, reply, { terms, source: sourceOf(context, terms, start) });
-      }
-      if (terms.waitMs === 0) return answer(context, reply, { terms, start, signal: null });
-      return whileWaiting(context, reply, (signal) => {
-        return answer(context, reply, { terms, start, signal });
-      });
-    },
-  );
+  app.get<{ Params: { topic: string } }>(path, { schema }, async (request, reply) => {
+    const terms = readTerms(request, encodings, context);
+    const start = await startOf(context, request.params.topic, terms.from);
+    if (terms.negotiated.encoding === "sse" || terms.isFollowing) {
+      return sendStream(context, reply, { terms, source: sourceOf(context, terms, start) });
+    }
+    if (terms.waitMs === 0) return answer(context, reply, { terms, start, signal: null });
+    return whileWaiting(context, reply, (signal) => {
+      return answer(context, reply, { terms, start, signal });
+    });
+  });
 }
 
 async function startOf(context: HttpContext, topic: string, from: string): Promise<MergedStart> {

@@ -93,15 +93,27 @@ export class PollSession {
     this.#terms = terms;
   }
 
-  /** A reply was sent in full: its records count as returned. */
+  /**
+   * A reply was sent in full: its records count as returned.
+   *
+   * @returns What takes that back, should it turn out that the reply did not arrive; without effect after the next
+   *          poll.
+   */
   deliver(
     places: readonly { readonly owned: OwnedPartition; readonly nextOffset: number }[],
-  ): void {
-    this.#delivered = places.map(({ owned, nextOffset }) => {
+  ): () => void {
+    const before = places.map(({ owned }) => owned.position);
+    const delivered = places.map(({ owned, nextOffset }) => {
       owned.position = nextOffset;
       const { topic, partition } = owned;
       return { topic, partition, offset: nextOffset, metadata: "" };
     });
+    this.#delivered = delivered;
+    return () => {
+      if (this.#delivered !== delivered) return;
+      this.#delivered = [];
+      for (const [index, { owned }] of places.entries()) owned.position = before[index] ?? null;
+    };
   }
 
   /** Forgets what the previous reply returned without committing it. */

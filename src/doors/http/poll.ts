@@ -3,6 +3,7 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type Static, Type } from "../../base/schema.ts";
+import type { Socket } from "node:net";
 import { checkedName } from "./group-view.ts";
 import type { GroupOptions, GroupParams } from "./groups.ts";
 import type { HttpContext } from "./http-context.ts";
@@ -113,8 +114,8 @@ async function answer(context: HttpContext, poll: Poll): Promise<void> {
   });
   context.metrics.recordsOut += fetch.count;
   context.metrics.bytesOut += bytes.length;
-  endWhenSent(reply, turn, (wasSent) => {
-    if (wasSent && places.length > 0) session.deliver(places);
+  endWhenSent(reply, turn, (socket) => {
+    if (places.length > 0) undoOnReset(socket, session.deliver(places));
   });
   reply.type(negotiated.mediaType).send(bytes);
 }
@@ -131,20 +132,33 @@ async function refresh(
 }
 
 // The turn lasts until the reply has been handed to the system in full, or its connection has closed before.
-function endWhenSent(
-  reply: FastifyReply,
-  turn: PollTurn,
-  settle: (wasSent: boolean) => void,
-): void {
+function endWhenSent(reply: FastifyReply, turn: PollTurn, settle: (socket: Socket) => void): void {
+  const { raw } = reply;
+  const { socket } = raw;
   let isOver = false;
   const end = (wasSent: boolean): void => {
     if (isOver) return;
     isOver = true;
-    settle(wasSent);
+    // A connection that closes under a reply ends its last write too, and so "finishes" it.
+    if (wasSent && socket !== null && !socket.destroyed) settle(socket);
     turn.end();
   };
-  reply.raw.once("finish", () => end(true));
-  reply.raw.once("close", () => end(false));
-  turn.answersOn(() => reply.raw.destroy());
-  if (reply.raw.destroyed) end(false);
+  raw.once("finish", () => end(true));
+  raw.once("close", () => end(false));
+  turn.answersOn(() => raw.destroy());
+  if (raw.destroyed) end(false);
+}
+
+// What to undo when a connection is reset, by connection: the latest reply on it.
+const undoOf = new WeakMap<Socket, () => void>();
+
+// What the system has taken may still not arrive. A client that went away with the reply unread resets the connection;
+// then the records count as not returned, unless the member has polled again meanwhile.
+function undoOnReset(socket: Socket, undo: () => void): void {
+  if (!undoOf.has(socket)) {
+    socket.once("close", (hadError: boolean) => {
+      if (hadError) undoOf.get(socket)?.();
+    });
+  }
+  undoOf.set(socket, undo);
 }

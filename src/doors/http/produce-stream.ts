@@ -43,11 +43,7 @@ export async function produceStream(
 ): Promise<(reply: FastifyReply) => void> {
   const taking = new LineTaking(stream, context);
   try {
-    for await (const chunk of stream.lines.payload) {
-      stream.lines.renew();
-      await taking.take(chunk as Buffer);
-      stream.lines.renew();
-    }
+    await stream.lines.each((chunk) => taking.take(chunk));
     return await taking.finish();
   } catch (error) {
     throw taking.failure(error);
@@ -121,10 +117,7 @@ class LineTaking {
 
   /** An error as the client is told it. */
   failure(error: unknown): LogError {
-    const broken = !(error instanceof LogError) && this.#stream.lines.payload.destroyed;
-    const named = broken
-      ? new LogError("INVALID_REQUEST", "the body broke off before its end", { cause: error })
-      : nameError(error);
+    const named = nameError(error);
     if (this.#appendedRecords === 0) return named;
     const facts = { ...named.facts, appendedRecords: this.#appendedRecords };
     return new LogError(named.code, named.message, { facts, cause: named.cause });

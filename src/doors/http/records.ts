@@ -37,7 +37,7 @@ export async function recordsPlugin(
 ): Promise<void> {
   app.get<{ Params: { topic: string; partition: string } }>(
     path,
-    { schema, exposeHeadRoute: false },
+    { schema },
     async (request, reply) => {
       const terms = readTerms(request, encodings, context);
       const partition = partitionParam(request.params.partition);

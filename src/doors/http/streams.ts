@@ -9,7 +9,6 @@ import { LogError } from "../../base/error.ts";
 import type { RecordCursor } from "../../record/record-cursor.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import type { HttpContext } from "./http-context.ts";
-import { mediaTypes } from "./negotiation.ts";
 import type { ReadTerms } from "./read-query.ts";
 import { writeJsonRecord } from "./record-writer.ts";
 import { whileWaiting } from "./waiting.ts";
@@ -44,10 +43,13 @@ export async function sendStream(
     const pages = new StreamPages(context, stream.terms, stream.source);
     const { isFollowing, waitMs } = stream.terms;
     const first = await pages.next(isFollowing ? 0 : waitMs, signal);
+    const { mediaType } = stream.terms.negotiated;
+    // HEAD asks whether the stream would begin.
+    if (reply.request.method === "HEAD") return reply.type(mediaType).send();
     reply.hijack();
     const { raw } = reply;
     raw.writeHead(200, {
-      "content-type": mediaTypes[stream.terms.negotiated.encoding][0],
+      "content-type": mediaType,
       "cache-control": "no-store",
       "x-request-id": reply.request.id,
     });

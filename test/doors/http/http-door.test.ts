@@ -32,7 +32,7 @@ describe("door: what holds for every request", () => {
     expect(unknown.headers["content-type"]).toMatch(/^application\/problem\+json/);
     const wrong = await http.json("DELETE", "/v1/topics/t/records");
     expect(wrong).toMatchObject({ status: 405, body: { code: "METHOD_NOT_ALLOWED" } });
-    expect(wrong.headers["allow"]).toBe("POST, GET");
+    expect(wrong.headers["allow"]).toBe("POST, GET, HEAD, OPTIONS");
   });
 
   test("a problem: all members of RFC 9457 and ours", async () => {

@@ -1,0 +1,28 @@
+// What holds for connections, whatever is asked on them: how many there may be, and how long one may stand still.
+
+import type { FastifyInstance } from "fastify";
+import type { ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { HttpContext } from "./http-context.ts";
+
+/** Bounds the app's connections. */
+export function boundConnections(app: FastifyInstance, { limits, metrics }: HttpContext): void {
+  const { server } = app;
+  server.maxConnections = limits.connectionsMax;
+  server.on("drop", () => {
+    metrics.connectionsDropped++;
+  });
+  // Fires when nothing was read or written for this long; bytes that the other side takes slowly count as written.
+  server.timeout = limits.streamStallMs;
+  server.on("timeout", (socket: Socket) => {
+    const isStalled = socket.writableLength > 0;
+    // A read may wait in silence for as long as it likes, and uploads have their own watch.
+    if (isStalled || replyInProgress(socket) === null) socket.destroy();
+  });
+}
+
+/** The reply that is being made or sent on a connection; null between requests. */
+export function replyInProgress(socket: Socket): ServerResponse | null {
+  // Node keeps it here, and nowhere that is documented.
+  return (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage ?? null;
+}
