@@ -53,7 +53,7 @@ export function takeBodies(app: FastifyInstance, context: HttpContext): void {
     const mode = request.routeOptions.config.body;
     const isStream = mode === "bytes-or-stream" && isNdjson(request);
     if (isStream) watchStream(payload, watch, done);
-    else collect({ request, payload, context, watch, done });
+    else collect({ request, payload, context, watch, isDecoded: mode === undefined, done });
   });
 }
 
@@ -86,6 +86,8 @@ interface Collecting {
   readonly payload: IncomingMessage;
   readonly context: HttpContext;
   readonly watch: BodyWatch;
+  /** The route wants a plain value, not bytes. */
+  readonly isDecoded: boolean;
   readonly done: Done;
 }
 
@@ -131,7 +133,7 @@ function drain(payload: IncomingMessage, watch: BodyWatch): void {
   payload.resume();
 }
 
-function collect({ request, payload, context, watch, done }: Collecting): void {
+function collect({ request, payload, context, watch, isDecoded, done }: Collecting): void {
   const { limits, metrics } = context;
   let first: Buffer | null = null;
   let more: Buffer[] | null = null;
@@ -151,7 +153,8 @@ function collect({ request, payload, context, watch, done }: Collecting): void {
     }
     metrics.bytesIn += request.bodyBytes;
     const bytes = more === null ? (first ?? Buffer.alloc(0)) : Buffer.concat(more);
-    deliver(request, bytes, done);
+    if (isDecoded) deliverDecoded(request, bytes, done);
+    else done(null, bytes);
   };
   payload.on("data", (chunk: Buffer) => {
     if (isOver) return;
@@ -169,11 +172,7 @@ function collect({ request, payload, context, watch, done }: Collecting): void {
   if (announced > limits.bodyBytesMax) finish(tooLarge(limits.bodyBytesMax));
 }
 
-function deliver(request: FastifyRequest, bytes: Buffer, done: Done): void {
-  if (request.routeOptions.config.body !== undefined) {
-    done(null, bytes);
-    return;
-  }
+function deliverDecoded(request: FastifyRequest, bytes: Buffer, done: Done): void {
   try {
     done(null, decodeValue(bytes, request.headers["content-type"]));
   } catch (error) {

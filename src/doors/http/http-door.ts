@@ -146,7 +146,7 @@ function buildApp(context: HttpContext): FastifyInstance {
     reply.header("x-request-id", request.id);
     if (mayHaveBody(request)) {
       // A reply whose client has gone is never finished: `onResponse` does not come then.
-      reply.raw.once("close", () => releaseBody(request, context));
+      reply.raw.on("close", () => releaseBody(request, context));
     }
     if (!context.stopping.aborted && !lacksHost(request)) {
       done();
@@ -160,8 +160,7 @@ function buildApp(context: HttpContext): FastifyInstance {
   });
   app.addHook("onResponse", (request, reply, done) => {
     releaseBody(request, context);
-    const route = request.routeOptions.url ?? "unmatched";
-    const counters = context.metrics.route(`${request.method} ${route}`);
+    const counters = context.metrics.route(request.method, request.routeOptions.url ?? "unmatched");
     counters.observe(reply.statusCode, reply.elapsedTime / 1000);
     done();
   });

@@ -7,12 +7,20 @@ export const latencyBucketsSeconds = [
 
 /** Requests of one method and route. */
 export class RouteCounters {
+  readonly method: string;
+  /** The pattern of its path, or `unmatched`. */
+  readonly route: string;
   /** Requests by status. */
   readonly countByStatus = new Map<number, number>();
   /** Requests by latency bucket; the last is for those above every bound. */
   readonly countByBucket: number[] = new Array<number>(latencyBucketsSeconds.length + 1).fill(0);
   /** Sum of latencies. */
   secondsSum = 0;
+
+  constructor(method: string, route: string) {
+    this.method = method;
+    this.route = route;
+  }
 
   /** Counts one request. */
   observe(status: number, seconds: number): void {
@@ -29,8 +37,7 @@ export class RouteCounters {
 
 /** All counters of one door. */
 export class HttpMetrics {
-  /** By "METHOD route". */
-  readonly routes = new Map<string, RouteCounters>();
+  readonly #byRoute = new Map<string, Map<string, RouteCounters>>();
   /** Bytes of request bodies. */
   bytesIn = 0;
   /** Bytes of record replies and streams. */
@@ -46,12 +53,22 @@ export class HttpMetrics {
   /** Connections dropped because of the limit. */
   connectionsDropped = 0;
 
-  /** The counters of one route. */
-  route(name: string): RouteCounters {
-    const known = this.routes.get(name);
+  /** The counters of one route, looked up by two names that exist: joining them would cost more than the count. */
+  route(method: string, route: string): RouteCounters {
+    let byMethod = this.#byRoute.get(route);
+    if (byMethod === undefined) {
+      byMethod = new Map();
+      this.#byRoute.set(route, byMethod);
+    }
+    const known = byMethod.get(method);
     if (known !== undefined) return known;
-    const counters = new RouteCounters();
-    this.routes.set(name, counters);
+    const counters = new RouteCounters(method, route);
+    byMethod.set(method, counters);
     return counters;
+  }
+
+  /** The counters of every route that was ever asked for. */
+  *routes(): Iterable<RouteCounters> {
+    for (const byMethod of this.#byRoute.values()) yield* byMethod.values();
   }
 }

@@ -38,9 +38,8 @@ export function exportMetrics(registry: Registry, metrics: HttpMetrics): void {
     registers,
     collect(): void {
       requests.reset();
-      for (const [name, { countByStatus }] of metrics.routes) {
-        const labels = labelsOf(name);
-        for (const [status, count] of countByStatus) requests.inc({ ...labels, status }, count);
+      for (const { method, route, countByStatus } of metrics.routes()) {
+        for (const [status, count] of countByStatus) requests.inc({ method, route, status }, count);
       }
     },
   });
@@ -62,11 +61,6 @@ export function exportMetrics(registry: Registry, metrics: HttpMetrics): void {
   );
 }
 
-function labelsOf(name: string): { readonly method: string; readonly route: string } {
-  const [method = "", route = ""] = name.split(" ", 2);
-  return { method, route };
-}
-
 // prom-client's own histogram counts while it observes; this one is built from our buckets when it is asked for.
 function latencyMetric(metrics: HttpMetrics): Metric {
   const name = "varve_http_request_duration_seconds";
@@ -74,8 +68,8 @@ function latencyMetric(metrics: HttpMetrics): Metric {
     name,
     get: async () => {
       const values: object[] = [];
-      for (const [route, { countByBucket, secondsSum }] of metrics.routes) {
-        const labels = labelsOf(route);
+      for (const { method, route, countByBucket, secondsSum } of metrics.routes()) {
+        const labels = { method, route };
         let count = 0;
         for (const [index, inBucket] of countByBucket.entries()) {
           count += inBucket;

@@ -36,8 +36,10 @@ function headersOf(raw: IncomingMessage): readonly RecordHeader[] {
   }
   const pairs = raw.rawHeaders;
   for (let index = 0; index + 1 < pairs.length; index += 2) {
-    const name = (pairs[index] ?? "").toLowerCase();
-    if (!name.startsWith(headerPrefix) || name.length === headerPrefix.length) continue;
+    const given = pairs[index] ?? "";
+    if (given.length <= headerPrefix.length) continue;
+    const name = given.toLowerCase();
+    if (!name.startsWith(headerPrefix)) continue;
     const value = Buffer.from(pairs[index + 1] ?? "", "latin1");
     headers.push({ key: name.slice(headerPrefix.length), value });
   }

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { HttpMetrics, latencyBucketsSeconds } from "../../../src/doors/http/http-metrics.ts";
 
 test("route counters: a latency on a bound falls into that bucket, one above all into the last", () => {
-  const route = new HttpMetrics().route("GET /x");
+  const route = new HttpMetrics().route("GET", "/x");
   route.observe(200, latencyBucketsSeconds[0]);
   route.observe(200, latencyBucketsSeconds[1]);
   route.observe(500, 1e6);
@@ -11,5 +11,21 @@ test("route counters: a latency on a bound falls into that bucket, one above all
   expect([...route.countByStatus]).toEqual([
     [200, 2],
     [500, 1],
+  ]);
+});
+
+test("routes: one set of counters for each method of each path, however often it is asked for", () => {
+  const metrics = new HttpMetrics();
+  metrics.route("GET", "/x").observe(200, 0);
+  metrics.route("PUT", "/x").observe(200, 0);
+  metrics.route("GET", "/y").observe(200, 0);
+  metrics.route("GET", "/x").observe(404, 0);
+  const found = [...metrics.routes()].map(({ method, route, countByStatus }) => {
+    return [method, route, [...countByStatus.keys()]];
+  });
+  expect(found).toEqual([
+    ["GET", "/x", [200, 404]],
+    ["PUT", "/x", [200]],
+    ["GET", "/y", [200]],
   ]);
 });

@@ -8,8 +8,8 @@ test("export: scraped twice: counts are the door's, not added up; buckets are cu
   const metrics = new HttpMetrics();
   exportMetrics(registry, metrics);
   metrics.recordsIn = 5;
-  metrics.route("GET /x").observe(200, 0.002);
-  metrics.route("GET /x").observe(200, 99);
+  metrics.route("GET", "/x").observe(200, 0.002);
+  metrics.route("GET", "/x").observe(200, 99);
   await registry.metrics();
   const text = await registry.metrics();
   expect(text).toContain("varve_http_records_in_total 5");
