@@ -186,12 +186,12 @@ export class BareConnection {
   readonly socket: Socket;
   /** True once either side has ended it. */
   isClosed = false;
-  #heard = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
 
   private constructor(socket: Socket) {
     this.socket = socket;
     socket.on("data", (chunk: Buffer) => {
-      this.#heard = Buffer.concat([this.#heard, chunk]);
+      this.#chunks.push(chunk);
     });
     socket.on("close", () => {
       this.isClosed = true;
@@ -213,7 +213,8 @@ export class BareConnection {
 
   /** Everything heard so far. */
   get heard(): string {
-    return this.#heard.toString("latin1");
+    this.#chunks = [Buffer.concat(this.#chunks)];
+    return this.#chunks[0]?.toString("latin1") ?? "";
   }
 
   /** Sends text (latin1) or bytes. */
