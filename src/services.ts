@@ -121,6 +121,16 @@ export interface PartitionDescription {
   readonly segmentCount: number;
 }
 
+/** (ours) What a topic takes from producers, for doors that refuse a record before they append others. */
+export interface TopicBounds {
+  /** Largest batch, header included. */
+  readonly batchBytesMax: number;
+  /** How far behind the engine's clock a timestamp may lie; Infinity where it does not matter. */
+  readonly timestampBeforeMsMax: number;
+  /** How far ahead. */
+  readonly timestampAfterMsMax: number;
+}
+
 /** A topic as listed. */
 export interface TopicListing {
   readonly name: string;
@@ -128,6 +138,7 @@ export interface TopicListing {
   readonly topicId: string;
   readonly partitionCount: number;
   readonly internal: boolean;
+  readonly accepts: TopicBounds;
 }
 
 /** A topic in full. */

@@ -1,7 +1,7 @@
 // The topics that exist now, by name, with their open partitions: what every request looks its partitions up in.
 
 import { LogError } from "../base/error.ts";
-import type { TopicListing } from "../services.ts";
+import type { TopicBounds, TopicListing } from "../services.ts";
 import type { Partition } from "./partition.ts";
 import type { ConfigValues, TopicSettings } from "./topic-config.ts";
 import { isInternalTopicName } from "./topic-name.ts";
@@ -32,8 +32,18 @@ export function topicFrom(parts: TopicParts): Topic {
     topicId,
     partitionCount: partitions.length,
     internal: isInternalTopicName(name),
+    accepts: boundsOf(settings),
   };
   return { listing, configs, settings, partitions };
+}
+
+function boundsOf({ append }: TopicSettings): TopicBounds {
+  const { batchBytesMax, usesAppendTime, timestampBeforeMsMax, timestampAfterMsMax } = append;
+  return {
+    batchBytesMax,
+    timestampBeforeMsMax: usesAppendTime ? Infinity : timestampBeforeMsMax,
+    timestampAfterMsMax: usesAppendTime ? Infinity : timestampAfterMsMax,
+  };
 }
 
 /** Live topics by name. */

@@ -25,6 +25,11 @@ test("topics: set, replaced, removed: counts and lookups follow", () => {
     topicId: "id of orders",
     partitionCount: 5,
     internal: false,
+    accepts: {
+      batchBytesMax: 1_048_588,
+      timestampBeforeMsMax: Infinity,
+      timestampAfterMsMax: 3_600_000,
+    },
   });
   expect(topics.find("__state")?.listing.internal).toBe(true);
   expect(topics.findPartition("orders", 4)?.directoryName).toBe("orders-4");

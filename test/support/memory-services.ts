@@ -69,7 +69,13 @@ class MemoryTopic {
   listing(): TopicListing {
     const { name, topicId } = this;
     const internal = name.startsWith("__");
-    return { name, topicId, partitionCount: this.partitions.length, internal };
+    const batchBytesMax = Number(this.configs.get("max.message.bytes") ?? 1_048_588);
+    const accepts = {
+      batchBytesMax,
+      timestampBeforeMsMax: Infinity,
+      timestampAfterMsMax: Infinity,
+    };
+    return { name, topicId, partitionCount: this.partitions.length, internal, accepts };
   }
 }
 

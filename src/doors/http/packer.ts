@@ -15,6 +15,7 @@ import type {
   ProducePartition,
   ProducePartitionResult,
   RequiredAcks,
+  TopicBounds,
   TopicListing,
 } from "../../services.ts";
 import { dividedBatches } from "./divided-batches.ts";
@@ -26,7 +27,7 @@ export interface BatchSender {
   /** Appends one partition's batches; never rejects: failures are in the result. */
   one(acks: RequiredAcks, part: ProducePartition): Promise<ProducePartitionResult>;
   /** Up to which size batches for a topic are built. */
-  batchBytesMaxOf(topic: string): number;
+  batchBytesMaxOf(topic: TopicListing): number;
 }
 
 /** Who waits for one record. */
@@ -74,7 +75,8 @@ export class Packer {
     const isSame =
       known !== undefined &&
       known.topic.topicId === topic.topicId &&
-      known.topic.partitionCount === topic.partitionCount;
+      known.topic.partitionCount === topic.partitionCount &&
+      areSame(known.topic.accepts, topic.accepts);
     if (isSame) return known;
     if (this.#lanes.size >= lanesMax) {
       for (const each of this.#lanes.values()) this.#sendLane(each);
@@ -93,8 +95,7 @@ export class Packer {
     const pack = this.#packOf(lane, partition);
     const isFull =
       pack.builder !== null &&
-      pack.builder.sizeBytes + recordBytesBound(draft) >
-        this.#sender.batchBytesMaxOf(lane.topic.name);
+      pack.builder.sizeBytes + recordBytesBound(draft) > this.#sender.batchBytesMaxOf(lane.topic);
     if (isFull || (pack.builder !== null && pack.acks !== acks)) this.#sendPack(lane, pack);
     if (pack.builder === null) {
       pack.builder = takeBuilder();
@@ -178,6 +179,14 @@ export interface PackedRecord {
   readonly acks: RequiredAcks;
   /** Null where nobody waits. */
   readonly waiter: RecordWaiter | null;
+}
+
+function areSame(one: TopicBounds, other: TopicBounds): boolean {
+  return (
+    one.batchBytesMax === other.batchBytesMax &&
+    one.timestampBeforeMsMax === other.timestampBeforeMsMax &&
+    one.timestampAfterMsMax === other.timestampAfterMsMax
+  );
 }
 
 function settleAll(

@@ -9,6 +9,7 @@ import type { StreamedBody } from "./bodies.ts";
 import type { HttpContext } from "./http-context.ts";
 import { JsonRecordReader } from "./record-json.ts";
 import { MsgpackRecordReader } from "./record-msgpack.ts";
+import type { Encoding } from "./negotiation.ts";
 import { bodyEncoding, mediaTypes } from "./negotiation.ts";
 import { produceStream } from "./produce-stream.ts";
 import type { ProduceTerms } from "./produce-query.ts";
@@ -23,7 +24,7 @@ import { produceInput, produceOutput, recordInput } from "./record-schema.ts";
 import { sendProblem } from "./replies.ts";
 import { routeSchema } from "./route-schema.ts";
 import type { StagingOptions } from "./staging.ts";
-import { partitionOf, Staging } from "./staging.ts";
+import { partitionOf, requireAcceptable, Staging } from "./staging.ts";
 
 const commonNames = ["acks", "partition"] as const;
 const rawNames = [...commonNames, ...rawQueryNames];
@@ -64,6 +65,12 @@ export async function producePlugin(
         producer.accept(known, request, reply);
         return;
       }
+      try {
+        producer.check(request);
+      } catch (error) {
+        sendProblem(reply, error);
+        return;
+      }
       context.services.topics.ensure(request.params.topic).then(
         (topic) => producer.accept(topic, request, reply),
         (error: unknown) => sendProblem(reply, error),
@@ -87,6 +94,28 @@ class Producer {
     this.#packer = new Packer(this.#appender);
   }
 
+  /**
+   * Reads a request through and keeps nothing, so that no topic is made for one that will be refused. The lines of an
+   * NDJSON stream are left alone: they can be read only once.
+   *
+   * @throws What `accept` would answer.
+   */
+  check(request: FastifyRequest): void {
+    const encoding = bodyEncoding(request.headers["content-type"]);
+    const isRaw = isRawBody(encoding);
+    produceTerms(request, isRaw ? rawNames : commonNames);
+    if (encoding === "ndjson") return;
+    const body = (request.body ?? emptyBody) as Buffer;
+    if (isRaw) {
+      readRawRecord(this.#draft, body, { query: request.query as Query, raw: request.raw });
+      return;
+    }
+    const reader = encoding === "json" ? this.#json : this.#msgpack;
+    reader.openBody(body);
+    if (!reader.next()) throw new LogError("INVALID_REQUEST", "'records' is empty");
+    while (reader.next());
+  }
+
   /** Takes one request; every outcome, thrown ones too, ends in a reply. */
   accept(topic: TopicListing, request: FastifyRequest, reply: FastifyReply): void {
     try {
@@ -98,7 +127,7 @@ class Producer {
 
   #accept(topic: TopicListing, request: FastifyRequest, reply: FastifyReply): void {
     const encoding = bodyEncoding(request.headers["content-type"]);
-    const isRaw = encoding !== "json" && encoding !== "msgpack" && encoding !== "ndjson";
+    const isRaw = isRawBody(encoding);
     const terms = produceTerms(request, isRaw ? rawNames : commonNames);
     const lane = this.#packer.laneOf(topic);
     const options = this.#stagingOptions(lane, terms);
@@ -137,7 +166,7 @@ class Producer {
       partition: terms.partition,
       stickyPartition,
       nowMs: this.#context.clock.nowMs(),
-      batchBytesMax: this.#appender.batchBytesMaxOf(topic.name),
+      batchBytesMax: this.#appender.batchBytesMaxOf(topic),
     };
   }
 
@@ -152,6 +181,7 @@ class Producer {
       return;
     }
     const partition = partitionOf(draft, options, 0);
+    requireAcceptable(draft, options, 0);
     if (draft.timestampMs < 0) draft.timestampMs = options.nowMs;
     const { acks } = terms;
     const waiter = acks === 0 ? null : new SingleAnswer(reply, terms);
@@ -180,6 +210,10 @@ class Producer {
       (error: unknown) => sendProblem(reply, error),
     );
   }
+}
+
+function isRawBody(encoding: Encoding | null): boolean {
+  return encoding !== "json" && encoding !== "msgpack" && encoding !== "ndjson";
 }
 
 /** One request on its way to the engine. */

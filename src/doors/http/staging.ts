@@ -3,6 +3,7 @@
 
 import { LogError } from "../../base/error.ts";
 import { BatchBuilder } from "../../record/batch-builder.ts";
+import { batchHeaderBytes } from "../../record/batch-header.ts";
 import { partitionForKey } from "../../base/murmur2.ts";
 import type { ProducePartition, ProducePartitionResult, TopicListing } from "../../services.ts";
 import type { RecordDraft } from "./record-draft.ts";
@@ -66,6 +67,35 @@ export function partitionOf(draft: RecordDraft, options: StagingOptions, index: 
   });
 }
 
+/**
+ * Refuses a record that its topic does not take, so that nothing else of the request is appended either.
+ *
+ * @param index Of the record in the request.
+ * @throws INVALID_TIMESTAMP, MESSAGE_TOO_LARGE
+ */
+export function requireAcceptable(
+  draft: RecordDraft,
+  { topic, nowMs }: StagingOptions,
+  index: number,
+): void {
+  const { batchBytesMax, timestampBeforeMsMax, timestampAfterMsMax } = topic.accepts;
+  const { timestampMs } = draft;
+  const facts = { topic: topic.name, index };
+  const isEarly = timestampMs < nowMs - timestampBeforeMsMax;
+  if (timestampMs >= 0 && (isEarly || timestampMs > nowMs + timestampAfterMsMax)) {
+    const detail = `timestamp ${timestampMs} of record ${index} is outside what the topic accepts`;
+    throw new LogError("INVALID_TIMESTAMP", detail, { facts: { ...facts, timestampMs } });
+  }
+  if (batchHeaderBytes + recordBytesBound(draft) <= batchBytesMax) return;
+  const valueEnd = draft.value === null ? -1 : draft.valueEnd;
+  const batchBytes = new BatchBuilder().sizeAfter(draft, draft.valueStart, valueEnd);
+  if (batchBytes <= batchBytesMax) return;
+  const detail = `record ${index} makes a batch of ${batchBytes} bytes; the topic takes ${batchBytesMax}`;
+  throw new LogError("MESSAGE_TOO_LARGE", detail, {
+    facts: { ...facts, batchBytes, batchBytesMax },
+  });
+}
+
 /** The records of one request on their way into batches. */
 export class Staging {
   readonly #options: StagingOptions;
@@ -103,7 +133,7 @@ export class Staging {
     throw new LogError("INVALID_REQUEST", detail);
   }
 
-  /** Takes a copy of a record. @throws UNKNOWN_TOPIC_OR_PARTITION */
+  /** Takes a copy of a record. @throws UNKNOWN_TOPIC_OR_PARTITION, INVALID_TIMESTAMP, MESSAGE_TOO_LARGE */
   add(draft: RecordDraft): void {
     const options = this.#options;
     const partition = partitionOf(draft, options, this.#order.length);
@@ -115,6 +145,7 @@ export class Staging {
     }
     const lane = this.#lane;
     const { builder } = lane;
+    requireAcceptable(draft, options, this.#order.length);
     const bound = recordBytesBound(draft);
     if (builder.count > 0 && builder.sizeBytes + bound > options.batchBytesMax) {
       lane.batches.push(builder.build());

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { systemClock } from "../../../src/base/clock.ts";
 import { LogError } from "../../../src/base/error.ts";
 import { Appender } from "../../../src/doors/http/appender.ts";
-import { batchOf, recordsOf } from "../../support/batches.ts";
+import { batchOf } from "../../support/batches.ts";
 import { MemoryServices } from "../../support/memory-services.ts";
 
 async function engine(maxMessageBytes: number): Promise<MemoryServices> {
@@ -16,30 +16,15 @@ const part = (batch: Uint8Array) => {
   return { topic: "t", partition: 0, batches: [batch], expectedEndOffset: null };
 };
 
-test("a batch above the topic's limit: divided, with everything kept; the limit is remembered", async () => {
-  const services = await engine(300);
-  const appender = new Appender(services, 1_000_000);
-  const records = Array.from({ length: 20 }, (_, index) => ({
-    key: index % 2 === 0 ? `k${index}` : null,
-    value: index === 7 ? null : "v".repeat(50),
-    timestampMs: 1000 + index,
-    headers: [{ key: "h", value: String(index) }],
-  }));
-  const batch = batchOf(records);
-  const expected = recordsOf(batch);
-  const result = await appender.one(-1, part(batch));
-  expect(result).toMatchObject({ error: null, baseOffset: 0, logEndOffset: 20 });
-  expect(appender.batchBytesMaxOf("t")).toBe(300);
-  expect(appender.batchBytesMaxOf("other")).toBe(1_000_000);
-  const fetched = await services.data.fetch({
-    maxWaitMs: 0,
-    minBytes: 0,
-    maxBytes: 1e6,
-    isolation: "read_uncommitted",
-    partitions: [{ topic: "t", partition: 0, fetchOffset: 0, maxBytes: 1e6 }],
-    signal: null,
-  });
-  expect(recordsOf(fetched.partitions[0]?.batches ?? new Uint8Array(0))).toEqual(expected);
+test("batches: as large as the door builds, or as the topic takes with room to grow", async () => {
+  const listing = async (bytes: number) => {
+    const found = (await engine(bytes)).topics.lookup("t");
+    if (found === null) throw new Error("no topic");
+    return found;
+  };
+  const appender = new Appender(await engine(300), 1_000_000);
+  expect(appender.batchBytesMaxOf(await listing(2_000_000))).toBe(1_000_000);
+  expect(appender.batchBytesMaxOf(await listing(6400))).toBe(6300);
 });
 
 test("one record above the limit: refused", async () => {

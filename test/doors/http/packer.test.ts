@@ -6,7 +6,12 @@ import type { ProducePartition, ProducePartitionResult } from "../../../src/serv
 import { recordsOf } from "../../support/batches.ts";
 import { until } from "../../support/until.ts";
 
-const topic = { name: "t", topicId: "1", partitionCount: 2, internal: false };
+const accepts = {
+  batchBytesMax: 1_048_588,
+  timestampBeforeMsMax: Infinity,
+  timestampAfterMsMax: Infinity,
+};
+const topic = { name: "t", topicId: "1", partitionCount: 2, internal: false, accepts };
 
 type Answer = Pick<ProducePartitionResult, "error"> & { readonly after?: Promise<void> };
 
@@ -87,6 +92,8 @@ test("a topic made anew: what waits is sent, its lane starts over", async () => 
   expect(packer.laneOf(topic)).toBe(lane);
   const other = packer.laneOf({ ...topic, topicId: "2" });
   expect(other).not.toBe(lane);
+  const smaller = { ...accepts, batchBytesMax: 5 };
+  expect(packer.laneOf({ ...topic, topicId: "2", accepts: smaller })).not.toBe(other);
   await until(() => sent.length === 1);
 });
 

@@ -1,11 +1,17 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import type { LogError } from "../../../src/base/error.ts";
 import { RecordDraft } from "../../../src/doors/http/record-draft.ts";
-import { recordBytesBound, Staging } from "../../../src/doors/http/staging.ts";
+import { recordBytesBound, requireAcceptable, Staging } from "../../../src/doors/http/staging.ts";
 import { BatchBuilder } from "../../../src/record/batch-builder.ts";
 import { recordsOf } from "../../support/batches.ts";
 
-const topic = { name: "t", topicId: "1", partitionCount: 3, internal: false };
+const accepts = {
+  batchBytesMax: 1_048_588,
+  timestampBeforeMsMax: Infinity,
+  timestampAfterMsMax: Infinity,
+};
+const topic = { name: "t", topicId: "1", partitionCount: 3, internal: false, accepts };
 const options = { topic, partition: null, stickyPartition: 1, nowMs: 77, batchBytesMax: 300 };
 
 function draftOf(fields: { key?: string; value?: string; partition?: number }): RecordDraft {
@@ -83,4 +89,31 @@ test("the bound of a record's size: never below what it takes", () => {
     }),
     { seed: 6 },
   );
+});
+
+test("acceptable: a record is refused by the time and size its topic takes, exactly", () => {
+  const strict = { batchBytesMax: 200, timestampBeforeMsMax: 10, timestampAfterMsMax: 5 };
+  const limited = { ...options, topic: { ...topic, accepts: strict }, nowMs: 1000 };
+  const outcome = (timestampMs: number, valueBytes: number): string => {
+    const draft = draftOf({ value: "v".repeat(valueBytes) });
+    draft.timestampMs = timestampMs;
+    try {
+      requireAcceptable(draft, limited, 7);
+      return "ok";
+    } catch (error) {
+      const { code, facts } = error as LogError;
+      return `${code} ${facts["index"]}`;
+    }
+  };
+  expect([-1, 990, 1005].map((timeMs) => outcome(timeMs, 1))).toEqual(["ok", "ok", "ok"]);
+  expect([0, 989, 1006].map((timeMs) => outcome(timeMs, 1))).toEqual(
+    Array(3).fill("INVALID_TIMESTAMP 7"),
+  );
+  const largest = Array.from({ length: 200 }, (_each, bytes) => bytes).filter(
+    (bytes) => outcome(-1, bytes) === "ok",
+  );
+  const builder = new BatchBuilder();
+  builder.append(draftOf({ value: "v".repeat(largest.length - 1) }), 0, largest.length - 1);
+  expect(builder.build().length).toBe(200);
+  expect(outcome(-1, largest.length)).toBe("MESSAGE_TOO_LARGE 7");
 });
