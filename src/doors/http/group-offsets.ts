@@ -22,7 +22,7 @@ const resetBody = Type.Object(
           {
             topic: Type.String(),
             partition: Type.Integer({ minimum: 0 }),
-            offset: Type.Integer({ minimum: 0 }),
+            offset: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
             metadata: Type.Optional(Type.String()),
           },
           { additionalProperties: false },
@@ -94,9 +94,15 @@ async function wantedOffsets(
   const wanted: OffsetCommitPartition[] = [];
   for (const topic of new Set(topics)) {
     const partitions = partitionsOf(services, [topic]).map(({ partition }) => partition);
-    const found = await resolvePosition(services.data, position, { topic, partitions });
+    const where = { topic, partitions };
+    const found = await resolvePosition(services.data, position, where);
+    const starts = await resolvePosition(services.data, { kind: "earliest" }, where);
+    const ends = await resolvePosition(services.data, { kind: "latest" }, where);
     for (const [index, partition] of partitions.entries()) {
-      wanted.push({ topic, partition, offset: found[index] ?? 0, metadata: "" });
+      // One offset for all partitions is beyond the end of some: those go to their end, as in Kafka's own tool.
+      const inside = Math.min(found[index] ?? 0, ends[index] ?? 0);
+      const offset = Math.max(inside, starts[index] ?? 0);
+      wanted.push({ topic, partition, offset, metadata: "" });
     }
   }
   return wanted.sort(byPlace);

@@ -25,7 +25,7 @@ const commitBody = Type.Object(
         {
           topic: Type.String(),
           partition: Type.Integer({ minimum: 0 }),
-          offset: Type.Integer({ minimum: 0 }),
+          offset: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
           metadata: Type.Optional(Type.String()),
         },
         { additionalProperties: false },

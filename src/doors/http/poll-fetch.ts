@@ -75,7 +75,6 @@ export class PollFetch {
   /** Takes what is there, or waits for the first of: records, another assignment, the time, the signal. */
   async until(waitMs: number, signal: AbortSignal): Promise<void> {
     const { clock, services } = this.#context;
-    const { groups } = services;
     const session = this.#session;
     const deadlineMs = clock.monotonicMs() + waitMs;
     await this.once();
@@ -90,7 +89,7 @@ export class PollFetch {
       const isBeatDue = clock.monotonicMs() - beatMs >= session.heartbeatIntervalMs;
       if (!hasNews && !isBeatDue) continue;
       beatMs = clock.monotonicMs();
-      if (await session.heartbeat(groups)) {
+      if (await session.heartbeat(services)) {
         await this.once();
         return;
       }

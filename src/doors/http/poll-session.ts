@@ -11,6 +11,7 @@ import type {
   Services,
   TopicAssignment,
   TopicPartition,
+  TopicServices,
 } from "../../services.ts";
 import { byPlace } from "./group-view.ts";
 import { resolvePosition } from "./positions.ts";
@@ -29,6 +30,8 @@ export interface MemberTerms {
 
 /** A partition the member owns. */
 export interface OwnedPartition extends TopicPartition {
+  /** Of the topic when the partition was taken over; null while there is none of the name. */
+  readonly topicId: string | null;
   /** Next offset to return; null until it has been looked up. */
   position: number | null;
 }
@@ -126,14 +129,16 @@ export class PollSession {
    * owner returns
    * it again.
    */
-  async commitDelivered(groups: GroupServices): Promise<void> {
+  async commitDelivered({ groups, topics }: Services): Promise<void> {
+    this.#forgetReplaced(topics);
     const offsets = this.#delivered;
     this.#delivered = [];
     if (offsets.length === 0) return;
     try {
       await this.#commit(groups, offsets);
     } catch (error) {
-      if (isNamed(error, "STALE_MEMBER_EPOCH")) await this.#commitAgain(groups, offsets);
+      if (isNamed(error, "STALE_MEMBER_EPOCH"))
+        await this.#commitAgain({ groups, topics }, offsets);
       else if (isLost(error)) this.#forget();
       else if (!isNamed(error, "UNKNOWN_TOPIC_OR_PARTITION")) {
         this.#delivered = offsets;
@@ -147,15 +152,15 @@ export class PollSession {
    * partitions
    * has changed.
    */
-  async heartbeat(groups: GroupServices): Promise<boolean> {
-    let hasChanged = false;
+  async heartbeat({ groups, topics }: Services): Promise<boolean> {
+    let hasChanged = this.#forgetReplaced(topics);
     for (let count = 0; count < confirmationsMax; count++) {
       const answer = await this.#beat(groups, true);
       if (answer === null) {
         hasChanged = true;
         continue;
       }
-      if (answer.assignment === null || !this.#adopt(answer.assignment)) break;
+      if (answer.assignment === null || !this.#adopt(answer.assignment, topics)) break;
       hasChanged = true;
     }
     return hasChanged;
@@ -229,7 +234,7 @@ export class PollSession {
 
   // The epoch has moved on: learn the new one without giving anything up, and commit what is still the member's.
   async #commitAgain(
-    groups: GroupServices,
+    { groups, topics }: Pick<Services, "groups" | "topics">,
     offsets: readonly OffsetCommitPartition[],
   ): Promise<void> {
     const answer = await this.#beat(groups, false);
@@ -239,7 +244,7 @@ export class PollSession {
       if (assignment === null) return this.#owned.has(placeKey({ topic, partition }));
       return assignment.some((part) => part.topic === topic && part.partitions.includes(partition));
     });
-    if (assignment !== null) this.#adopt(assignment);
+    if (assignment !== null) this.#adopt(assignment, topics);
     if (kept.length === 0) return;
     try {
       await this.#commit(groups, kept);
@@ -249,7 +254,22 @@ export class PollSession {
     }
   }
 
-  #adopt(assignment: readonly TopicAssignment[]): boolean {
+  // A topic deleted and made anew under the same name has other records at the same offsets: positions in the one mean
+  // nothing in the other. True when there were such.
+  #forgetReplaced(topics: TopicServices): boolean {
+    let hasChanged = false;
+    for (const [key, owned] of this.#owned) {
+      const { topic, partition } = owned;
+      const topicId = topics.lookup(topic)?.topicId ?? null;
+      if (topicId === owned.topicId) continue;
+      this.#owned.set(key, { topic, partition, topicId, position: null });
+      this.#delivered = this.#delivered.filter((place) => placeKey(place) !== key);
+      hasChanged = true;
+    }
+    return hasChanged;
+  }
+
+  #adopt(assignment: readonly TopicAssignment[], topics: TopicServices): boolean {
     const wanted = new Map<string, TopicPartition>();
     for (const { topic, partitions } of assignment) {
       for (const partition of partitions) {
@@ -264,7 +284,8 @@ export class PollSession {
     }
     for (const [key, place] of wanted) {
       if (this.#owned.has(key)) continue;
-      this.#owned.set(key, { ...place, position: null });
+      const topicId = topics.lookup(place.topic)?.topicId ?? null;
+      this.#owned.set(key, { ...place, topicId, position: null });
       hasChanged = true;
     }
     return hasChanged;

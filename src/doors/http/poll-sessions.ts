@@ -104,7 +104,7 @@ export class PollSessions {
   // A member without a name gets one by joining, and its session with it.
   async #join(terms: MemberTerms): Promise<Entry> {
     const session = new PollSession(terms);
-    await session.heartbeat(this.#options.services.groups);
+    await session.heartbeat(this.#options.services);
     return this.#add(keyOf(terms.group, session.memberId), session);
   }
 

@@ -126,9 +126,9 @@ async function refresh(
   session: PollSession,
   isCommitting: boolean,
 ): Promise<void> {
-  if (isCommitting) await session.commitDelivered(services.groups);
+  if (isCommitting) await session.commitDelivered(services);
   else session.forgetDelivered();
-  await session.heartbeat(services.groups);
+  await session.heartbeat(services);
 }
 
 // The turn lasts until the reply has been handed to the system in full, or its connection has closed before.

@@ -34,7 +34,10 @@ const trimBody = Type.Object(
   {
     before: Type.Array(
       Type.Object(
-        { partition: Type.Integer({ minimum: 0 }), offset: Type.Integer({ minimum: 0 }) },
+        {
+          partition: Type.Integer({ minimum: 0 }),
+          offset: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+        },
         { additionalProperties: false },
       ),
     ),
