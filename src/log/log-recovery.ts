@@ -316,8 +316,8 @@ async function settleTail(options: LogOptions, tail: Tail): Promise<Finding> {
 
 // After a failed sync the page cache may hold bytes that the disk does not have and that no later sync would write. So
 // what is not known to be durable is made dirty again and synced before anybody sees it. Most of it will have been
-// durable all along: a copy stands by until that sync, lest a power cut spoil what is being written. Should its name come
-// back after a power cut, nothing is lost: the bytes it holds are those that are there. Syncs the directory.
+// durable all along: a copy stands by until that sync, lest a power cut spoil what is being written. Should its name
+// come back after a power cut, nothing is lost: the bytes it holds are those that are there. Syncs the directory.
 async function writeAgain(options: LogOptions, tail: Tail): Promise<void> {
   const { disk, directory } = options;
   const { segment, file, from, scan } = tail;

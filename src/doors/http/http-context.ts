@@ -1,6 +1,7 @@
 // What every plugin of the HTTP door is handed: the services, and the door's own limits and counters.
 
 import type { Clock } from "../../base/clock.ts";
+import type { LoopShare } from "../../base/loop-share.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Random } from "../../base/random.ts";
 import type { Services } from "../../services.ts";
@@ -67,6 +68,8 @@ export interface HttpContext {
   readonly logger: Logger;
   readonly limits: HttpLimits;
   readonly metrics: HttpMetrics;
+  /** Asked by whatever works on much data, so that the event loop keeps turning. */
+  readonly share: LoopShare;
   /** Aborted when the door begins to close: what waits answers at once. */
   readonly stopping: AbortSignal;
 }

@@ -8,6 +8,7 @@ import type { AddressInfo } from "node:net";
 import type { Clock } from "../../base/clock.ts";
 import { LogError } from "../../base/error.ts";
 import type { Logger } from "../../base/logger.ts";
+import { LoopShare } from "../../base/loop-share.ts";
 import type { Random } from "../../base/random.ts";
 import type { Services } from "../../services.ts";
 import type { Door } from "../door.ts";
@@ -71,6 +72,7 @@ export async function createHttpDoor(options: HttpDoorOptions): Promise<HttpDoor
     logger,
     limits,
     metrics,
+    share: new LoopShare(clock),
     stopping: stop.signal,
   };
   const app = buildApp(context);

@@ -2,10 +2,11 @@
 // each partition in the order of their offsets.
 
 import type { LogError } from "../../base/error.ts";
+import type { LoopShare } from "../../base/loop-share.ts";
 import type { RecordCursor } from "../../record/record-cursor.ts";
 import type { FetchResult } from "../../services.ts";
 import type { HttpContext } from "./http-context.ts";
-import { BatchWalk, fetchError } from "./reading.ts";
+import { BatchWalk, fetchError, recordCostBytes } from "./reading.ts";
 
 /** One page's wants; `from` has every partition. */
 export interface MergedRequest {
@@ -32,7 +33,7 @@ let rotation = 0;
  * @throws OFFSET_OUT_OF_RANGE, OFFSET_BELOW_LOG_START, UNKNOWN_TOPIC_OR_PARTITION, KAFKA_STORAGE_ERROR
  */
 export async function readMerged(
-  { services }: HttpContext,
+  { services, share: loop }: HttpContext,
   request: MergedRequest,
   take: (cursor: RecordCursor, partition: number) => void,
 ): Promise<Map<number, number>> {
@@ -54,7 +55,7 @@ export async function readMerged(
     try {
       const walks = openWalks(fetched, position, request);
       if (walks === null) continue;
-      const count = merge(walks, request, take);
+      const count = await merge(walks, { ...request, loop }, take);
       let hasMoved = false;
       for (const { partition, walk } of walks) {
         if (position.get(partition) !== walk.nextOffset) hasMoved = true;
@@ -100,11 +101,11 @@ function openWalks(
   return hasMoved ? null : walks;
 }
 
-function merge(
+async function merge(
   walks: readonly PartitionWalk[],
-  request: MergedRequest,
+  request: MergedRequest & { readonly loop: LoopShare },
   take: (cursor: RecordCursor, partition: number) => void,
-): number {
+): Promise<number> {
   let live = walks.filter(({ walk }) => walk.next());
   let count = 0;
   let bytes = 0;
@@ -114,12 +115,15 @@ function merge(
       if (other.walk.cursor.timestampMs < oldest.walk.cursor.timestampMs) oldest = other;
     }
     const { cursor } = oldest.walk;
-    bytes += cursor.recordEnd - cursor.recordStart;
+    const recordBytes = cursor.recordEnd - cursor.recordStart;
+    bytes += recordBytes;
     if (count > 0 && bytes > request.maxBytes) break;
     oldest.walk.take();
     take(cursor, oldest.partition);
     count++;
     if (!oldest.walk.next()) live = live.filter((walk) => walk !== oldest);
+    const pause = request.loop.after(recordBytes + recordCostBytes);
+    if (pause !== null) await pause;
   }
   return count;
 }

@@ -6,7 +6,7 @@ import type { FetchPartitionResult, FetchResult } from "../../services.ts";
 import type { HttpContext } from "./http-context.ts";
 import type { OwnedPartition, PollSession } from "./poll-session.ts";
 import { resetPosition } from "./poll-session.ts";
-import { BatchWalk, fetchError } from "./reading.ts";
+import { BatchWalk, fetchError, recordCostBytes } from "./reading.ts";
 import type { PageEncoding } from "./record-page.ts";
 import { RecordPage } from "./record-page.ts";
 
@@ -21,6 +21,11 @@ export interface PollFetchTerms {
 
 // When the coordinator says "changed" but nothing has for us, the next question waits a little.
 const quietMs = 100;
+
+interface LostPosition {
+  readonly part: OwnedPartition;
+  readonly from: "earliest" | "latest";
+}
 
 let rotation = 0;
 
@@ -156,17 +161,17 @@ export class PollFetch {
       }),
       signal,
     });
-    const lost = this.#takeAll(order, fetched);
+    const lost = await this.#takeAll(order, fetched);
     for (const { part, from } of lost) await resetPosition(services, part, from);
     return lost.length > 0;
   }
 
   // Partitions whose position is outside their log, with where they go on.
-  #takeAll(
+  async #takeAll(
     order: readonly OwnedPartition[],
     fetched: FetchResult,
-  ): readonly { readonly part: OwnedPartition; readonly from: "earliest" | "latest" }[] {
-    const lost: { part: OwnedPartition; from: "earliest" | "latest" }[] = [];
+  ): Promise<readonly LostPosition[]> {
+    const lost: LostPosition[] = [];
     let failure: LogError | null = null;
     try {
       for (const [index, part] of order.entries()) {
@@ -174,7 +179,7 @@ export class PollFetch {
         if (result === undefined) continue;
         const { error } = result;
         if (error === null) {
-          this.#take(part, result);
+          await this.#take(part, result);
         } else if (error === "UNKNOWN_TOPIC_OR_PARTITION") {
           part.position = null;
         } else if (error === "OFFSET_BELOW_LOG_START") {
@@ -194,7 +199,7 @@ export class PollFetch {
     return lost;
   }
 
-  #take(part: OwnedPartition, result: FetchPartitionResult): void {
+  async #take(part: OwnedPartition, result: FetchPartitionResult): Promise<void> {
     const { maxRecords, maxBytes } = this.#terms;
     const { topic, partition } = part;
     const walk = new BatchWalk(result, part.position ?? 0);
@@ -207,6 +212,8 @@ export class PollFetch {
       this.#page.add(cursor, { topic, partition, form: null, isLine: false });
       walk.take();
       count++;
+      const pause = this.#context.share.after(recordBytes + recordCostBytes);
+      if (pause !== null) await pause;
     }
     if (count > 0) this.#next.set(part, walk.nextOffset);
     // Batches without records are passed over for good: nothing in them can be returned.

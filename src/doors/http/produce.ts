@@ -62,7 +62,10 @@ export async function producePlugin(
     (request, reply) => {
       const known = context.services.topics.lookup(request.params.topic);
       if (known !== null) {
-        producer.accept(known, request, reply);
+        // Many bodies may have come in one turn of the event loop; decoding them all in it would hold up the rest.
+        const pause = context.share.after(request.bodyBytes);
+        if (pause === null) producer.accept(known, request, reply);
+        else void pause.then(() => producer.accept(known, request, reply));
         return;
       }
       try {

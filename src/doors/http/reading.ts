@@ -3,9 +3,11 @@
 
 import { viewOf } from "../../base/bytes.ts";
 import { LogError } from "../../base/error.ts";
+import type { LoopShare } from "../../base/loop-share.ts";
 import { attributesAt, batchBytesAt, isControl, nextOffsetAt } from "../../record/batch-header.ts";
 import { RecordCursor } from "../../record/record-cursor.ts";
-import type { DataServices, FetchPartitionResult } from "../../services.ts";
+import type { FetchPartitionResult } from "../../services.ts";
+import type { HttpContext } from "./http-context.ts";
 
 /** What a read of one partition wants. */
 export interface ReadRequest {
@@ -31,7 +33,12 @@ export interface ReadEnd {
 export interface WalkBounds {
   readonly maxRecords: number;
   readonly maxBytes: number;
+  /** Asked after each record. */
+  readonly share: LoopShare;
 }
+
+/** What a record costs beside its bytes, in bytes that would cost as much; for `LoopShare.after`. */
+export const recordCostBytes = 64;
 
 /** Walks fetched batches record by record, from an offset on; control batches and records below are passed over. */
 export class BatchWalk {
@@ -105,14 +112,14 @@ export class BatchWalk {
  * @throws OFFSET_OUT_OF_RANGE, OFFSET_BELOW_LOG_START, UNKNOWN_TOPIC_OR_PARTITION, KAFKA_STORAGE_ERROR
  */
 export async function readPartition(
-  data: DataServices,
+  { services, share }: HttpContext,
   request: ReadRequest,
   take: (cursor: RecordCursor) => void,
 ): Promise<ReadEnd> {
   const { topic, partition, maxBytes } = request;
   let { offset } = request;
   for (;;) {
-    const fetched = await data.fetch({
+    const fetched = await services.data.fetch({
       maxWaitMs: request.waitMs,
       minBytes: request.waitMs > 0 ? 1 : 0,
       maxBytes,
@@ -131,7 +138,7 @@ export async function readPartition(
       const failure = fetchError(result, offset);
       if (failure !== null) throw failure;
       const walk = new BatchWalk(result, offset);
-      const count = walkRecords(walk, request, take);
+      const count = await walkRecords(walk, { ...request, share }, take);
       if (count > 0 || walk.nextOffset === offset) {
         return { nextOffset: walk.nextOffset, highWatermark, logStartOffset };
       }
@@ -143,20 +150,24 @@ export async function readPartition(
   }
 }
 
-function walkRecords(
+async function walkRecords(
   walk: BatchWalk,
   bounds: WalkBounds,
   take: (cursor: RecordCursor) => void,
-): number {
+): Promise<number> {
+  const { share } = bounds;
   let count = 0;
   let bytes = 0;
   while (count < bounds.maxRecords && walk.next()) {
     const { cursor } = walk;
-    bytes += cursor.recordEnd - cursor.recordStart;
+    const recordBytes = cursor.recordEnd - cursor.recordStart;
+    bytes += recordBytes;
     if (count > 0 && bytes > bounds.maxBytes) break;
     take(cursor);
     walk.take();
     count++;
+    const pause = share.after(recordBytes + recordCostBytes);
+    if (pause !== null) await pause;
   }
   return count;
 }

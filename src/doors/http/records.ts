@@ -73,7 +73,7 @@ function sourceOf(context: HttpContext, terms: ReadTerms, start: PartitionStart)
   return {
     readOn: async (wait, take) => {
       const request = { ...start, ...wait, offset, maxRecords, maxBytes };
-      const end = await readPartition(context.services.data, request, (cursor) => {
+      const end = await readPartition(context, request, (cursor) => {
         take(cursor, start.partition, String(cursor.offset + 1));
       });
       offset = end.nextOffset;
@@ -94,12 +94,11 @@ async function answer(
 ): Promise<unknown> {
   const { maxRecords, maxBytes, waitMs, form, negotiated } = terms;
   const request: ReadRequest = { ...from, maxRecords, maxBytes, waitMs, signal };
-  const { data } = context.services;
   if (negotiated.encoding === "batches") return sendBatches(context, reply, request);
   const page = new RecordPage(negotiated.encoding as PageEncoding);
   const isLine = negotiated.encoding === "ndjson";
   const place = { topic: null, partition: from.partition, form, isLine };
-  const end = await readPartition(data, request, (cursor) => page.add(cursor, place));
+  const end = await readPartition(context, request, (cursor) => page.add(cursor, place));
   const body = page.close({ ...end });
   context.metrics.recordsOut += page.count;
   context.metrics.bytesOut += body.length;

@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { LoopShare } from "../../../src/base/loop-share.ts";
+import { readPartition } from "../../../src/doors/http/reading.ts";
 import type { HttpFixture } from "../../support/http-fixture.ts";
 import { httpFixture } from "../../support/http-fixture.ts";
+
+const noTimer = { cancel: () => undefined };
 
 let http: HttpFixture;
 beforeAll(async () => {
@@ -41,6 +45,32 @@ test("from: between start and end reads, end is empty, above is 416, below the s
     logStartOffset: 2,
   });
   expect((await read("-9")).body.records).toMatchObject([{ offset: 2 }]);
+});
+
+test("a page that takes long: the event loop turns meanwhile, and every record is there once", async () => {
+  const topic = await topicOf(Array.from({ length: 20 }, () => ({ text: "x".repeat(20_000) })));
+  let nowMs = 0;
+  // Each look at the clock finds more than a slice gone.
+  const clock = { nowMs: () => 0, monotonicMs: () => (nowMs += 1000), after: () => noTimer };
+  const context = { services: http.services, share: new LoopShare(clock) } as never;
+  let isReading = true;
+  let turns = 0;
+  const turn = (): void => {
+    turns++;
+    if (isReading) setImmediate(turn);
+  };
+  setImmediate(turn);
+  const offsets: number[] = [];
+  const bounds = { offset: 0, maxRecords: 100, maxBytes: 1 << 20, waitMs: 0, signal: null };
+  const place = { topic: topic.slice("/v1/topics/".length), partition: 0, isFloating: false };
+  const end = await readPartition(context, { ...place, ...bounds }, (cursor) => {
+    offsets.push(cursor.offset);
+  });
+  isReading = false;
+  expect(offsets).toEqual(Array.from({ length: 20 }, (_, offset) => offset));
+  expect(end.nextOffset).toBe(20);
+  expect(turns).toBeGreaterThan(10);
+  expect(http.services.leases).toBe(0);
 });
 
 test("maxRecords and maxBytes: cut in the middle of a batch, at least one record", async () => {
