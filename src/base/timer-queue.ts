@@ -2,9 +2,16 @@
 //
 // Setting a later deadline for a key does not touch the system's timer (it fires early once and is armed again), so a
 // deadline that is postponed on every request costs a few swaps in the heap.
+//
+// After the whole process stood still (stopped, swapped out, its machine asleep) everything is overdue at once, while
+// what would have postponed it still waits to be read. Then the deadlines hold back for a moment.
 
 import { assert } from "./assert.ts";
 import type { Clock, Timer } from "./clock.ts";
+
+// This late means that nothing has run meanwhile.
+const stallMs = 1000;
+const holdMs = 500;
 
 interface Entry {
   readonly key: string;
@@ -24,6 +31,7 @@ export class TimerQueue {
   #sequence = 0;
   #timer: Timer | null = null;
   #armedAtMs = Infinity;
+  #heldUntilMs = 0;
 
   /** @param clock Gives the monotonic time and the one timer. */
   constructor(clock: Clock) {
@@ -80,18 +88,29 @@ export class TimerQueue {
 
   #arm(): void {
     const first = this.#heap[0];
-    if (first === undefined || first.atMs >= this.#armedAtMs) return;
+    if (first === undefined) return;
+    const atMs = Math.max(first.atMs, this.#heldUntilMs);
+    if (atMs >= this.#armedAtMs) return;
+    const nowMs = this.#clock.monotonicMs();
     this.#timer?.cancel();
-    this.#armedAtMs = first.atMs;
-    this.#timer = this.#clock.after(Math.max(0, first.atMs - this.#clock.monotonicMs()), () => {
-      this.#timer = null;
-      this.#armedAtMs = Infinity;
-      this.#fire();
-    });
+    this.#armedAtMs = atMs;
+    const dueMs = Math.max(atMs, nowMs);
+    this.#timer = this.#clock.after(dueMs - nowMs, () => this.#wake(dueMs));
   }
 
-  #fire(): void {
+  #wake(dueMs: number): void {
     const nowMs = this.#clock.monotonicMs();
+    this.#timer = null;
+    this.#armedAtMs = Infinity;
+    if (nowMs - dueMs >= stallMs) {
+      this.#heldUntilMs = nowMs + holdMs;
+      this.#arm();
+    } else {
+      this.#fire(nowMs);
+    }
+  }
+
+  #fire(nowMs: number): void {
     // What callbacks set anew waits for the next turn, or a zero delay would never let go of this loop.
     const sequenceEnd = this.#sequence;
     try {

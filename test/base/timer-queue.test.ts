@@ -25,6 +25,31 @@ describe("timer queue", () => {
     expect(clock.timerCount).toBe(0);
   });
 
+  test("after the process stood still: deadlines hold back, and can still be postponed", () => {
+    const clock = new FakeClock();
+    let stoodStillMs = 0;
+    const queue = new TimerQueue({
+      nowMs: () => clock.nowMs(),
+      monotonicMs: () => clock.monotonicMs() + stoodStillMs,
+      after: (delayMs, callback) => clock.after(delayMs, callback),
+    });
+    const fired: string[] = [];
+    queue.set("silent", 1000, () => fired.push("silent"));
+    queue.set("alive", 1000, () => fired.push("alive"));
+    stoodStillMs = 60_000;
+    clock.advance(1000);
+    expect(fired).toEqual([]);
+    // What had come meanwhile is read now.
+    queue.set("alive", 1000, () => fired.push("alive"));
+    clock.advance(499);
+    expect(fired).toEqual([]);
+    clock.advance(1);
+    expect(fired).toEqual(["silent"]);
+    clock.advance(500);
+    expect(fired).toEqual(["silent", "alive"]);
+    expect(clock.timerCount).toBe(0);
+  });
+
   test("deadlines: set again: only the last counts", () => {
     const clock = new FakeClock();
     const queue = new TimerQueue(clock);
