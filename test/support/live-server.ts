@@ -235,8 +235,8 @@ export class BareConnection {
 
   /** Resolves when the server has closed the connection. */
   async closed(): Promise<string> {
-    this.socket.on("end", () => this.socket.destroy());
-    while (!this.isClosed) await turn();
+    while (!this.isClosed && !this.socket.readableEnded) await turn();
+    this.socket.destroy();
     return this.heard;
   }
 
