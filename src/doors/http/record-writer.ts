@@ -229,10 +229,19 @@ function writeBin(
 }
 
 function isUtf8Text(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) {
+  let at = start;
+  // Eight at a time: whether any of them is beyond ASCII.
+  for (; at + 8 <= end; at += 8) if (beyondAscii(bytes, at) >= 0x80) break;
+  for (; at < end; at++) {
     if ((bytes[at] ?? 0) >= 0x80) return isUtf8(bytes.subarray(at, end));
   }
   return true;
+}
+
+function beyondAscii(bytes: Uint8Array, at: number): number {
+  const first = (bytes[at] ?? 0) | (bytes[at + 1] ?? 0) | (bytes[at + 2] ?? 0);
+  const second = (bytes[at + 3] ?? 0) | (bytes[at + 4] ?? 0) | (bytes[at + 5] ?? 0);
+  return first | second | (bytes[at + 6] ?? 0) | (bytes[at + 7] ?? 0);
 }
 
 function utf8Of(bytes: Uint8Array, start: number, end: number): string {

@@ -17,7 +17,8 @@ test("quoted UTF-8: any text: JSON.parse gives it back", () => {
 });
 
 test("integer: any safe integer: written as String does", () => {
-  const edges = [0, 9, 10, 99, 100, 2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER, -1];
+  const around = [10, 100, 1e7, 1e8, 1e9, 1e15, 2 ** 31, 2 ** 32].flatMap((at) => [at - 1, at]);
+  const edges = [0, ...around, 100_000_001, 123_400_000_056, Number.MAX_SAFE_INTEGER, -1];
   const any = fc.oneof(fc.constantFrom(...edges), fc.maxSafeInteger());
   fc.assert(
     fc.property(any, (value) => {
@@ -39,6 +40,31 @@ test("growing: many small writes: nothing is lost", () => {
     expected += "ab-é";
   }
   expect(writer.bytes().toString()).toBe(expected);
+});
+
+test("short and long pieces: both ways of copying give the same bytes", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "grapheme-ascii", maxLength: 120 }), (text) => {
+      const source = Buffer.from(`<${text}>`);
+      const writer = new ByteWriter(1);
+      writer.ascii(text);
+      writer.copy(source, 1, source.length - 1);
+      writer.copyAll(source);
+      return writer.bytes().toString() === `${text}${text}<${text}>`;
+    }),
+    { seed },
+  );
+});
+
+test("uint32: any: big-endian", () => {
+  fc.assert(
+    fc.property(fc.nat(2 ** 32 - 1), (value) => {
+      const writer = new ByteWriter(1);
+      writer.uint32(value);
+      return writer.bytes().readUInt32BE(0) === value;
+    }),
+    { seed, examples: [[2 ** 32 - 1], [2 ** 31]] },
+  );
 });
 
 test("line copy: line ends become spaces, the source is left alone", () => {
