@@ -157,6 +157,12 @@ export interface CreateTopicRequest {
   readonly validateOnly: boolean;
 }
 
+/** Its answer. */
+export interface CreateTopicResult extends TopicListing {
+  /** (ours) False when the very same topic was there already: a create that is sent again confirms the first. */
+  readonly isNew: boolean;
+}
+
 /** IncrementalAlterConfigs (API 44) on one topic: null deletes the key, so that it takes its default again. */
 export type ConfigChanges = Readonly<Record<string, string | null>>;
 
@@ -182,10 +188,13 @@ export interface TopicServices {
   ensure(name: string): Promise<TopicListing>;
   describe(name: string): Promise<TopicDescription>;
   /** @throws TOPIC_ALREADY_EXISTS, INVALID_TOPIC_EXCEPTION, INVALID_PARTITIONS, INVALID_CONFIG */
-  create(request: CreateTopicRequest): Promise<TopicListing>;
+  create(request: CreateTopicRequest): Promise<CreateTopicResult>;
   delete(name: string): Promise<void>;
-  /** CreatePartitions (API 37): the new total. @throws INVALID_PARTITIONS when lower. */
-  createPartitions(name: string, partitionCount: number): Promise<void>;
+  /**
+   * CreatePartitions (API 37): the new total. With `validateOnly` everything is checked and nothing changed.
+   * @throws INVALID_PARTITIONS when lower, POLICY_VIOLATION
+   */
+  createPartitions(name: string, partitionCount: number, validateOnly?: boolean): Promise<void>;
   alterConfigs(name: string, changes: ConfigChanges): Promise<void>;
   /** DeleteRecords (API 21): moves log starts forward; -1 means the high watermark. Answers the new log starts. */
   deleteRecords(

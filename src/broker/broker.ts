@@ -190,9 +190,10 @@ export class Broker {
     if (existing !== null) return existing;
     const configs = Object.fromEntries(internalConfigs);
     const request = { name, partitionCount: 1, configs, validateOnly: false };
-    const { partitions } = await this.#catalog.create(request);
-    assert(partitions[0] !== undefined, `topic ${name} has a partition`);
-    return partitions[0];
+    const { topic } = await this.#catalog.create(request);
+    const [partition] = topic.partitions;
+    assert(partition !== undefined, `topic ${name} has a partition`);
+    return partition;
   }
 
   /** Calls `listener` after each change of a topic, in order. It must not throw. */

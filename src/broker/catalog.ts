@@ -49,6 +49,13 @@ export interface CatalogOptions {
   readonly onRetired: (delayMs: number) => void;
 }
 
+/** What a create has come to. */
+export interface CreatedTopic {
+  readonly topic: Topic;
+  /** False when the very same topic was there already. */
+  readonly isNew: boolean;
+}
+
 /** Changes topics. Reading goes through `Topics`. */
 export class Catalog {
   readonly #options: CatalogOptions;
@@ -69,29 +76,37 @@ export class Catalog {
    * @throws INVALID_TOPIC_EXCEPTION, INVALID_PARTITIONS, INVALID_CONFIG, POLICY_VIOLATION, TOPIC_ALREADY_EXISTS,
    *         DISK_FULL, KAFKA_STORAGE_ERROR, COORDINATOR_NOT_AVAILABLE, SERVER_STOPPING
    */
-  create(request: CreateTopicRequest): Promise<Topic> {
+  create(request: CreateTopicRequest): Promise<CreatedTopic> {
     checkTopicName(request.name);
     return this.#inTurn(request.name, async () => {
       const { topics, serverDefaults, defaultPartitions } = this.#options;
       const configs = parseConfigs(request.configs);
       const settings = settingsOf(configs, serverDefaults);
       const existing = topics.find(request.name);
-      if (existing !== null) return confirmSame(existing, request, configs);
+      if (existing !== null) {
+        return { topic: confirmSame(existing, request, configs), isNew: false };
+      }
       const partitionCount = request.partitionCount ?? defaultPartitions;
       this.#checkCount(partitionCount, partitionCount);
       const { name } = request;
       if (request.validateOnly) {
-        return topicFrom({ name, topicId: "", configs, settings, partitions: [] });
+        const topic = topicFrom({ name, topicId: "", configs, settings, partitions: [] });
+        return { topic, isNew: true };
       }
-      return this.#create({ name, configs, settings, partitionCount });
+      return {
+        topic: await this.#create({ name, configs, settings, partitionCount }),
+        isNew: true,
+      };
     });
   }
 
   /**
    * Gives a topic more partitions; the same number changes nothing.
+   *
+   * @param validateOnly Checks everything and changes nothing.
    * @throws UNKNOWN_TOPIC_OR_PARTITION, INVALID_PARTITIONS when there would be fewer; as `create`
    */
-  createPartitions(name: string, partitionCount: number): Promise<void> {
+  createPartitions(name: string, partitionCount: number, validateOnly = false): Promise<void> {
     return this.#inTurn(name, async () => {
       const { topics } = this.#options;
       const topic = topics.get(name);
@@ -104,7 +119,7 @@ export class Catalog {
         );
       }
       this.#checkCount(partitionCount, partitionCount - from);
-      if (partitionCount === from) return;
+      if (partitionCount === from || validateOnly) return;
       const range = { topic: name, topicId, from, to: partitionCount, settings: topic.settings };
       const added = await this.#make(range);
       await this.#commitOrClose(added, () => this.#change(topicId, { partitionCount }));

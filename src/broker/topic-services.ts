@@ -5,6 +5,7 @@ import { mapParallel } from "../base/parallel.ts";
 import type {
   ConfigChanges,
   CreateTopicRequest,
+  CreateTopicResult,
   TopicDescription,
   TopicListing,
   TopicServices,
@@ -54,7 +55,7 @@ export class CatalogTopicServices implements TopicServices {
     checkClientMayChange(name);
     try {
       const request = { name, partitionCount: null, configs: {}, validateOnly: false };
-      return (await catalog.create(request)).listing;
+      return (await catalog.create(request)).topic.listing;
     } catch (error) {
       // Somebody else created it meanwhile, with settings of their own: that is the topic, then.
       const isThere = error instanceof LogError && error.code === "TOPIC_ALREADY_EXISTS";
@@ -76,11 +77,11 @@ export class CatalogTopicServices implements TopicServices {
     };
   }
 
-  async create(request: CreateTopicRequest): Promise<TopicListing> {
+  async create(request: CreateTopicRequest): Promise<CreateTopicResult> {
     checkTopicName(request.name);
     checkClientMayChange(request.name);
-    const { listing } = await this.#options.catalog.create(request);
-    return listing;
+    const { topic, isNew } = await this.#options.catalog.create(request);
+    return { ...topic.listing, isNew };
   }
 
   async delete(name: string): Promise<void> {
@@ -88,9 +89,13 @@ export class CatalogTopicServices implements TopicServices {
     await this.#options.catalog.delete(name);
   }
 
-  async createPartitions(name: string, partitionCount: number): Promise<void> {
+  async createPartitions(
+    name: string,
+    partitionCount: number,
+    validateOnly = false,
+  ): Promise<void> {
     this.#changeable(name);
-    await this.#options.catalog.createPartitions(name, partitionCount);
+    await this.#options.catalog.createPartitions(name, partitionCount, validateOnly);
   }
 
   async alterConfigs(name: string, changes: ConfigChanges): Promise<void> {

@@ -14,7 +14,9 @@ describe("catalog: create", () => {
     const create = (partitionCount: number | null, configs: Record<string, string>) =>
       topics.create({ name: "orders", partitionCount, configs, validateOnly: false });
     const configs = { "retention.ms": "60000" };
-    const first = await create(3, configs);
+    const made = await create(3, configs);
+    expect(made.isNew).toBe(true);
+    const first = { ...made, isNew: false };
     expect(await create(3, configs)).toEqual(first);
     expect(await create(3, { "retention.ms": " 060000" })).toEqual(first);
     expect(await create(null, configs)).toEqual(first);
@@ -85,6 +87,8 @@ describe("catalog: change", () => {
     const { engine, disk } = await openTestEngine();
     await createTopic(engine, "orders", { partitions: 2 });
     const { topics } = engine.services;
+    await topics.createPartitions("orders", 4, true);
+    expect(topics.lookup("orders")?.partitionCount).toBeLessThan(4);
     await topics.createPartitions("orders", 4);
     expect(topics.lookup("orders")?.partitionCount).toBe(4);
     expect((await produce(engine, { topic: "orders", partition: 3, values: ["a"] })).error).toBe(

@@ -138,7 +138,7 @@ export class MemoryServices implements Services {
     create: async (request: Parameters<Services["topics"]["create"]>[0]) => {
       const { name, partitionCount, configs } = request;
       if (this.#topics.has(name)) throw new LogError("TOPIC_ALREADY_EXISTS", `'${name}' exists`);
-      return this.#create(name, partitionCount ?? 1, configs).listing();
+      return { ...this.#create(name, partitionCount ?? 1, configs).listing(), isNew: true };
     },
     delete: async (name: string) => {
       const topic = this.#topic(name);

@@ -10,7 +10,7 @@ import type { HttpContext } from "./http-context.ts";
 import { PollFetch } from "./poll-fetch.ts";
 import type { MemberTerms, PollSession } from "./poll-session.ts";
 import type { PollSessions, PollTurn } from "./poll-sessions.ts";
-import { queryOf } from "./query.ts";
+import { badQuery, queryOf } from "./query.ts";
 import type { PageEncoding } from "./record-page.ts";
 import { pollOutput } from "./group-schema.ts";
 import { negotiateValue } from "./replies.ts";
@@ -21,9 +21,9 @@ const pollBody = Type.Object(
   {
     member: Type.Optional(Type.String()),
     topics: Type.Array(Type.String(), { minItems: 1, maxItems: 1000 }),
-    maxRecords: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000 })),
-    maxBytes: Type.Optional(Type.Integer({ minimum: 1, maximum: 64 * 1024 * 1024 })),
-    waitMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 60_000 })),
+    maxRecords: Type.Optional(Type.Integer({ minimum: 1 })),
+    maxBytes: Type.Optional(Type.Integer({ minimum: 1 })),
+    waitMs: Type.Optional(Type.Integer({ minimum: 0 })),
     sessionTimeoutMs: Type.Optional(Type.Integer({ minimum: 1 })),
     autoCommit: Type.Optional(Type.Boolean()),
     from: Type.Optional(Type.Union([Type.Literal("earliest"), Type.Literal("latest")])),
@@ -47,6 +47,10 @@ export async function pollPlugin(app: FastifyInstance, options: GroupOptions): P
   app.post<{ Params: GroupParams; Body: PollBody }>(path, { schema }, async (request, reply) => {
     negotiateValue(request);
     queryOf(request, []);
+    const { waitMs = 0 } = request.body;
+    if (waitMs > context.limits.waitMsMax) {
+      throw badQuery("waitMs", `must be an integer from 0 to ${context.limits.waitMsMax}`);
+    }
     const turn = await enter(sessions, request, checkedName(request.params.group, "group"));
     let isAnswered = false;
     try {
@@ -91,8 +95,8 @@ async function answer(context: HttpContext, poll: Poll): Promise<void> {
   const fetch = new PollFetch(context, session, {
     encoding,
     from: body.from ?? "earliest",
-    maxRecords: body.maxRecords ?? 500,
-    maxBytes: body.maxBytes ?? 1024 * 1024,
+    maxRecords: Math.min(body.maxRecords ?? 500, context.limits.maxRecordsMax),
+    maxBytes: Math.min(body.maxBytes ?? 1024 * 1024, context.limits.maxBytesMax),
   });
   const waitMs = body.waitMs ?? 0;
   // A newer poll has come already: this one only has to be answered.

@@ -48,13 +48,14 @@ export function readTerms(
   }
   const lastEventId = encoding === "sse" ? request.headers["last-event-id"] : undefined;
   const from = typeof lastEventId === "string" && lastEventId !== "" ? lastEventId : query["from"];
-  const maxRecords = integerIn(query, "maxRecords", { min: 1, max: limits.maxRecordsMax });
-  const maxBytes = integerIn(query, "maxBytes", { min: 1, max: limits.maxBytesMax });
+  const maxRecords = integerIn(query, "maxRecords", { min: 1, max: Number.MAX_SAFE_INTEGER });
+  const maxBytes = integerIn(query, "maxBytes", { min: 1, max: Number.MAX_SAFE_INTEGER });
   return {
     negotiated,
     from: from ?? "earliest",
-    maxRecords: maxRecords ?? maxRecordsDefault,
-    maxBytes: maxBytes ?? maxBytesDefault,
+    // A reply may always hold less than was asked for, so that more than the server gives is no error.
+    maxRecords: Math.min(maxRecords ?? maxRecordsDefault, limits.maxRecordsMax),
+    maxBytes: Math.min(maxBytes ?? maxBytesDefault, limits.maxBytesMax),
     waitMs: integerIn(query, "waitMs", { min: 0, max: limits.waitMsMax }) ?? 0,
     form,
     isFollowing: follow ?? encoding === "sse",

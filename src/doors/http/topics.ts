@@ -194,13 +194,15 @@ async function createTopic(
   wanted: Static<typeof createBody>,
 ): Promise<{ readonly isNew: boolean; readonly topic: TopicDescription }> {
   const { topics } = context.services;
-  const configs: Record<string, string> = {};
-  for (const [key, value] of Object.entries(wanted.config ?? {})) configs[key] = String(value);
+  // Built from entries, so that a key such as __proto__ is a key like any other.
+  const configs: Record<string, string> = Object.fromEntries(
+    Object.entries(wanted.config ?? {}).map(([key, value]) => [key, String(value)]),
+  );
   let isNew = topics.lookup(name) === null;
   if (isNew) {
     const partitionCount = wanted.partitions ?? null;
     try {
-      await topics.create({ name, partitionCount, configs, validateOnly: false });
+      ({ isNew } = await topics.create({ name, partitionCount, configs, validateOnly: false }));
     } catch (error) {
       // Somebody else created it meanwhile: then this call only confirms.
       const isRace = error instanceof LogError && error.code === "TOPIC_ALREADY_EXISTS";
@@ -250,12 +252,13 @@ async function alterTopic(
       facts: { topic: name, partitions: partitionCount },
     });
   }
-  const changes: Record<string, string | null> = {};
-  for (const [key, value] of Object.entries(config)) {
-    changes[key] = value === null ? null : String(value);
-  }
+  const changes: ConfigChanges = Object.fromEntries(
+    Object.entries(config).map(([key, value]) => [key, value === null ? null : String(value)]),
+  );
+  // All of it or none: what may be refused about the partitions is known before the config changes.
+  if (partitions > partitionCount) await topics.createPartitions(name, partitions, true);
   if (Object.keys(changes).length > 0) {
-    await topics.alterConfigs(name, changes satisfies ConfigChanges);
+    await topics.alterConfigs(name, changes);
   }
   if (partitions > partitionCount) await topics.createPartitions(name, partitions);
 }
