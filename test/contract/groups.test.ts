@@ -229,7 +229,7 @@ describe("in anger", () => {
     const seen: number[] = [];
     while (seen.length < 2)
       seen.push(...values(await poll(topic, { member: "stays", waitMs: 2000 })));
-    expect(seen.toSorted()).toEqual([1, 2]);
+    expect(seen.toSorted((a, b) => Number(a) - Number(b))).toEqual([1, 2]);
     const { body } = await server.call("GET", `/v1/groups/g-${topic}`);
     expect(body.members.map(({ member }: { member: string }) => member)).toEqual(["stays"]);
   });

@@ -209,7 +209,9 @@ describe("all partitions merged", () => {
 
   test("positions for all; an offset alone means nothing", async () => {
     expect(valuesOf((await merged("?from=latest")).body)).toEqual([]);
-    expect(valuesOf((await merged("?from=-1")).body).toSorted()).toEqual([2, 4, 5]);
+    expect(
+      valuesOf((await merged("?from=-1")).body).toSorted((a, b) => Number(a) - Number(b)),
+    ).toEqual([2, 4, 5]);
     expect(valuesOf((await merged("?from=@1004")).body)).toEqual([4, 5]);
     for (const bad of ["5", "0:x", "0:1,0:2", "a:1", "0:1,", ":", "0:-1"]) {
       expect([bad, (await merged(`?from=${bad}`)).status]).toEqual([bad, 400]);

@@ -82,7 +82,8 @@ class Reader {
 const events = (path: string, headers: Record<string, string> = {}) =>
   new Reader().open(path, { accept: "text/event-stream", ...headers });
 const pathOf = (topic: string) => `/v1/topics/${topic}/partitions/0/records`;
-const valuesOf = (reader: Reader) => reader.events.map(({ data }) => JSON.parse(data).value);
+const valuesOf = (reader: Reader) =>
+  reader.events.map(({ data }): string => JSON.parse(data).value);
 
 describe("server-sent events", () => {
   test("every record is an event with the position behind it, as it comes", async () => {
