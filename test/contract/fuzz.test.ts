@@ -1,4 +1,5 @@
-// Random bytes and damaged requests against a real server: whatever comes, it answers properly or hangs up, and goes on.
+// Random bytes and damaged requests against a real server: whatever comes, it answers properly or hangs up, and
+// goes on.
 
 import { pack } from "msgpackr";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -142,7 +143,7 @@ test("damaged requests: no failure, no broken reply, and the server goes on", as
   for (let round = 0; round < rounds; round++) {
     const bytes = request(random);
     const heard = await send(bytes);
-    const text = `round ${round}: ${bytes.toString("latin1")}\n${heard}`;
+    const text = `round ${round}: ${bytes.toString("latin1")}\n${heard}\n${server.errors[0]?.facts.err?.stack}`;
     expect(/^$|^HTTP\/1\.1 [24]\d\d /.test(heard), text).toBe(true);
   }
   expect(await server.failures()).toBe(0);

@@ -1,6 +1,7 @@
 // A real server in this process (real engine, real files, real sockets), spoken to as a stranger would.
 
 import { mkdtempSync, rmSync } from "node:fs";
+import { type IncomingMessage, request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -47,6 +48,8 @@ export interface LiveServer {
   call(method: string, path: string, ask?: Ask): Promise<Answer>;
   /** The value of a metric without labels. */
   metric(name: string): Promise<number>;
+  /** Connections that are open now; null for servers started from a configuration. */
+  readonly connections: (() => Promise<number>) | null;
   /** Replies with a status of 500, of all routes. */
   failures(): Promise<number>;
   /** Stops the server and starts another on the same directory; the port is another one. */
@@ -70,6 +73,7 @@ export async function liveServer(
     errors,
     stop: () => server.close(),
     again: () => liveServer(settings, dataDir),
+    connections: null,
   });
 }
 
@@ -100,6 +104,14 @@ export async function limitedServer(
       await engine.close();
     },
     again: () => limitedServer(limits, settings, dataDir),
+    connections: () => {
+      return new Promise((resolve, reject) => {
+        door.app.server.getConnections((error, count) => {
+          if (error === null) resolve(count);
+          else reject(error);
+        });
+      });
+    },
   });
 }
 
@@ -121,6 +133,7 @@ function liveOver(parts: {
   readonly errors: LiveServer["errors"];
   readonly stop: () => Promise<void>;
   readonly again: () => Promise<LiveServer>;
+  readonly connections: LiveServer["connections"];
 }): LiveServer {
   const { url, dataDir, errors } = parts;
   const call: LiveServer["call"] = (method, path, ask = {}) => callUrl(method, url + path, ask);
@@ -130,6 +143,7 @@ function liveOver(parts: {
     port: Number(new URL(url).port),
     dataDir,
     errors,
+    connections: parts.connections,
     call,
     metric: async (name) => {
       const line = (await metrics()).split("\n").find((text) => text.startsWith(`${name} `));
@@ -155,22 +169,30 @@ function liveOver(parts: {
 
 const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: "number" });
 
+// A connection for each call: what one call does to its connection cannot hurt the next.
 async function callUrl(method: string, url: string, ask: Ask): Promise<Answer> {
-  const headers = new Headers(ask.headers);
   const body = ask.json === undefined ? ask.body : JSON.stringify(ask.json);
   const type = ask.type ?? (ask.json === undefined ? undefined : "application/json");
-  if (type !== undefined) headers.set("content-type", type);
-  if (ask.accept !== undefined) headers.set("accept", ask.accept);
-  const reply = await fetch(url, {
-    method,
-    headers,
-    ...(body === undefined
-      ? {}
-      : { body: typeof body === "string" ? body : new Blob([Uint8Array.from(body)]) }),
-    ...(ask.signal === undefined ? {} : { signal: ask.signal }),
+  const reply = await new Promise<IncomingMessage>((resolve, reject) => {
+    const headers = {
+      ...ask.headers,
+      ...(type === undefined ? {} : { "content-type": type }),
+      ...(ask.accept === undefined ? {} : { accept: ask.accept }),
+      ...(body === undefined ? {} : { "content-length": Buffer.byteLength(body) }),
+    };
+    const signal = ask.signal === undefined ? {} : { signal: ask.signal };
+    const call = request(url, { method, headers, agent: false, ...signal }, resolve);
+    call.on("error", reject);
+    call.end(body);
   });
-  const bytes = Buffer.from(await reply.arrayBuffer());
-  return { status: reply.status, headers: reply.headers, bytes, ...decoded(reply.headers, bytes) };
+  const chunks: Buffer[] = [];
+  for await (const chunk of reply) chunks.push(chunk as Buffer);
+  const bytes = Buffer.concat(chunks);
+  const headers = new Headers();
+  for (const [name, values] of Object.entries(reply.headersDistinct)) {
+    for (const value of values ?? []) headers.append(name, value);
+  }
+  return { status: reply.statusCode ?? 0, headers, bytes, ...decoded(headers, bytes) };
 }
 
 function decoded(headers: Headers, bytes: Buffer): { readonly text: string; readonly body: Loose } {

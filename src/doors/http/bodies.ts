@@ -215,7 +215,12 @@ function decodeMsgpack(bytes: Buffer): unknown {
     const detail = `not one MessagePack value ${limits}: see byte ${scanner.at}`;
     throw new LogError("INVALID_REQUEST", detail, { facts: { position: scanner.at } });
   }
-  return unpackr.unpack(bytes) as unknown;
+  try {
+    return unpackr.unpack(bytes) as unknown;
+  } catch (cause) {
+    // Well formed but without a plain value: a map whose keys are maps, say.
+    throw new LogError("INVALID_REQUEST", "the MessagePack body is no plain value", { cause });
+  }
 }
 
 function tooLarge(bytesMax: number): LogError {

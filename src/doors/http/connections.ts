@@ -1,6 +1,6 @@
 // What holds for connections, whatever is asked on them: how many there may be, and how long one may stand still.
 
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { HttpContext } from "./http-context.ts";
@@ -16,9 +16,25 @@ export function boundConnections(app: FastifyInstance, { limits, metrics }: Http
   server.timeout = limits.streamStallMs;
   server.on("timeout", (socket: Socket) => {
     const isStalled = socket.writableLength > 0;
-    // A read may wait in silence for as long as it likes, and uploads have their own watch.
-    if (isStalled || replyInProgress(socket) === null) socket.destroy();
+    const hasNeverAsked = socket.bytesRead === 0;
+    // A read may wait in silence for as long as it likes, uploads have their own watch, and a connection between two
+    // requests lasts as long as its keep-alive header has promised.
+    if (isStalled || hasNeverAsked) socket.destroy();
   });
+}
+
+/**
+ * Begins a request when the replies to those before it on its connection have been sent. Pipelined requests arrive by
+ * the hundred in one packet; begun together they would hold all their replies in memory at once. Produce requests,
+ * whose replies are small, begin as they come and so share a sync.
+ */
+export function inTurn(request: FastifyRequest, reply: ServerResponse, begin: () => void): void {
+  const isBehind = reply.socket === null;
+  if (isBehind && request.routeOptions.config.body === undefined) {
+    reply.once("socket", () => begin());
+  } else {
+    begin();
+  }
 }
 
 /** The reply that is being made or sent on a connection; null between requests. */

@@ -13,7 +13,7 @@ import type { Random } from "../../base/random.ts";
 import type { Services } from "../../services.ts";
 import type { Door } from "../door.ts";
 import { releaseBody, takeBodies } from "./bodies.ts";
-import { boundConnections } from "./connections.ts";
+import { boundConnections, inTurn } from "./connections.ts";
 import { describeApi } from "./docs.ts";
 import { groupOffsetsPlugin } from "./group-offsets.ts";
 import { groupsPlugin } from "./groups.ts";
@@ -151,7 +151,7 @@ function buildApp(context: HttpContext): FastifyInstance {
       reply.raw.on("close", () => releaseBody(request, context));
     }
     if (!context.stopping.aborted && !lacksHost(request)) {
-      done();
+      inTurn(request, reply.raw, done);
       return;
     }
     reply.header("connection", "close");

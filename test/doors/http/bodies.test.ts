@@ -18,6 +18,13 @@ test("nesting bombs in JSON and MessagePack: 400", async () => {
   expect((await http.call({ method: "PUT", url, headers, payload })).statusCode).toBe(400);
 });
 
+test("MessagePack with maps as keys of a map: 400", async () => {
+  const headers = { "content-type": "application/msgpack" };
+  const payload = Buffer.from("8180c0", "hex");
+  const answer = await http.call({ method: "PUT", url: "/v1/topics/keys", headers, payload });
+  expect(answer.statusCode).toBe(400);
+});
+
 test("door: budget of bodies in memory: 503, and given back when the others are gone", async () => {
   const small = await httpFixture({ limits: { bodyBytesInFlightMax: 1000 } });
   let open = (): void => undefined;

@@ -41,3 +41,22 @@ test("connections: a reply that nobody takes: closed, and what it held is let go
   await bare.closed();
   expect(bare.heard.length).toBeLessThan(10_000_000);
 });
+
+test("connections: pipelined requests begin one after the other", async () => {
+  const bare = await open();
+  let running = 0;
+  let runningMax = 0;
+  const { fetch } = http.services.data;
+  http.services.data.fetch = async (request) => {
+    runningMax = Math.max(runningMax, ++running);
+    const result = await fetch(request);
+    running--;
+    return result;
+  };
+  const path = "/v1/topics/t/partitions/0/records?from=latest&waitMs=5";
+  bare.send(`GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`.repeat(20));
+  while (bare.statuses().length < 20) await new Promise((resolve) => setTimeout(resolve, 1));
+  http.services.data.fetch = fetch;
+  expect(runningMax).toBe(1);
+  bare.drop();
+});
