@@ -1,7 +1,7 @@
 // How fast does a reader drain a topic over HTTP, and how soon does a long poll wake after a produce?
 
 import { type Figure, figureOf, percentile, requestsPerSecond } from "./harness.ts";
-import { createTopic, type Effort, metric, msgpackBody, startPair } from "./workbench.ts";
+import { createTopic, type Effort, msgpackBody, startPair } from "./workbench.ts";
 
 const encodings = [
   { name: "json", accept: "application/json", budget: null },
@@ -85,7 +85,6 @@ async function wake(url: string, effort: Effort): Promise<Figure> {
   }
   const facts = {
     p99Ms: percentile(waits, 0.99),
-    stallMsMax: (await metric(url, "varve_event_loop_delay_max_seconds")) ?? -1,
   };
   const about = {
     name: "long-poll-wake",
