@@ -91,6 +91,8 @@ async function measure(
   pair: Awaited<ReturnType<typeof startPair>>,
 ): Promise<Figure> {
   await createTopic(pair.varve.url, each.name);
+  // A scrape begins the measurement anew: what was before the load does not count, the unmeasured round does.
+  await metric(pair.varve.url, stallMetric);
   const p99s: number[] = [];
   const stallsMs: number[] = [];
   const run = async (url: string): Promise<number> => {
@@ -117,6 +119,6 @@ async function measure(
   );
   const unit = each.recordCount === 1 ? "requests/s" : "records/s";
   const { connections } = each;
-  const facts = { p99Ms: median(p99s), stallMsMax: Math.max(...stallsMs.slice(1)), connections };
+  const facts = { p99Ms: median(p99s), stallMsMax: Math.max(...stallsMs), connections };
   return figureOf({ ...each, unit, facts }, found.subject, found.baseline);
 }

@@ -1,6 +1,12 @@
 import { expect, test } from "vitest";
 import { seededRandom } from "../../src/base/random.ts";
-import { makeDirectoryDurably, parentOf, readWhole, replaceWhole } from "../../src/storage/disk.ts";
+import {
+  isShortOfRoom,
+  makeDirectoryDurably,
+  parentOf,
+  readWhole,
+  replaceWhole,
+} from "../../src/storage/disk.ts";
 import { FaultyDisk, type FaultyDiskOptions } from "../support/faulty-disk.ts";
 import { describeDiskContract, failure, pattern } from "./disk-contract.ts";
 
@@ -92,4 +98,14 @@ test("makeDirectoryDurably: then a power cut: every level is there", async () =>
 
 test("parentOf: deep, top, root, bare name", () => {
   expect(["/a/b", "/a", "/", "a/b", "a"].map(parentOf)).toEqual(["/a", "/", "/", "a", "."]);
+});
+
+test("isShortOfRoom: little room, much room, room unknown: only the first is short", async () => {
+  const little = new FaultyDisk({ capacityBytes: 1 << 20 });
+  const much = new FaultyDisk({ capacityBytes: 1 << 30 });
+  const unknown = new FaultyDisk({ capacityBytes: 1 << 20 });
+  unknown.plan({ effect: "fail", kind: "freeBytes" });
+  const disks = [little, much, unknown];
+  const answers = await Promise.all(disks.map((disk) => isShortOfRoom(disk, "/root")));
+  expect(answers).toEqual([true, false, false]);
 });
