@@ -4,6 +4,7 @@
 // work, let what runs end, stop the groups, close the logs, mark the stop as orderly, let the lock go.
 
 import { type Clock, systemClock } from "./base/clock.ts";
+import { LogError } from "./base/error.ts";
 import { type Logger, silentLogger } from "./base/logger.ts";
 import { type Random, systemRandom } from "./base/random.ts";
 import { Broker } from "./broker/broker.ts";
@@ -19,7 +20,12 @@ import { LogStateLog } from "./coordinator/log-state-log.ts";
 import { GroupServicesOver } from "./group/group-services.ts";
 import { defaultGroupLimits, type GroupLimits } from "./group/membership.ts";
 import { prepareCompression } from "./record/compression.ts";
-import type { EngineHealth, Services } from "./services.ts";
+import type {
+  ClassicGroupServices,
+  EngineHealth,
+  Services,
+  TransactionServices,
+} from "./services.ts";
 import { DataDirectory } from "./storage/data-directory.ts";
 import type { Disk } from "./storage/disk.ts";
 import { NodeDisk } from "./storage/node-disk.ts";
@@ -139,6 +145,13 @@ async function openGroups(
   return groups;
 }
 
+// Replaced by the real ones as they come.
+function unavailable<S extends object>(): S {
+  const refuse = (): Promise<never> =>
+    Promise.reject(new LogError("UNSUPPORTED_VERSION", "not part of this engine"));
+  return new Proxy({} as S, { get: () => refuse });
+}
+
 class OpenEngine implements Engine {
   readonly services: Services;
   readonly clusterId: string;
@@ -153,7 +166,14 @@ class OpenEngine implements Engine {
     this.#groups = groups;
     this.clusterId = data.clusterId;
     const health = (): Promise<EngineHealth> => this.#health();
-    this.services = { data: broker.data, topics: broker.topics, groups, health };
+    this.services = {
+      data: broker.data,
+      topics: broker.topics,
+      groups,
+      classicGroups: unavailable<ClassicGroupServices>(),
+      transactions: unavailable<TransactionServices>(),
+      health,
+    };
   }
 
   gauges(): EngineGauges {

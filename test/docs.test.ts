@@ -1,8 +1,9 @@
-// The documents that must agree with the code. `npm run docs` (UPDATE_DOCS=1) writes the generated one anew.
+// The documents that must agree with the code. `npm run docs` (UPDATE_DOCS=1) writes the generated parts anew.
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { withHouseMap } from "./support/house-map.ts";
 import { referencePage } from "./support/reference-page.ts";
 import { projectRoot } from "./support/source-tree.ts";
 
@@ -14,6 +15,15 @@ test("docs/reference.md: is what the tables in the code say", () => {
     writeFileSync(join(projectRoot, "docs/reference.md"), page);
   }
   expect(read("docs/reference.md")).toBe(page);
+});
+
+test("ARCHITECTURE.md: its map shows every file by the sentence it opens with", () => {
+  const page = read("ARCHITECTURE.md");
+  const drawn = withHouseMap(page);
+  if (process.env["UPDATE_DOCS"] === "1") {
+    writeFileSync(join(projectRoot, "ARCHITECTURE.md"), drawn);
+  }
+  expect(read("ARCHITECTURE.md")).toBe(drawn);
 });
 
 test("README.md: names only scripts that exist", () => {

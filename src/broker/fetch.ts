@@ -267,6 +267,7 @@ function resultOf(
     highWatermark: positions?.highWatermark ?? -1,
     lastStableOffset: positions?.highWatermark ?? -1,
     logStartOffset: positions?.logStartOffset ?? -1,
+    abortedTransactions: [],
     batches,
   };
 }

@@ -141,6 +141,8 @@ function resultOf(attempt: Attempt, failure: LogError | null): ProducePartitionR
     partition: number,
     error: error?.code ?? null,
     detail: error?.message ?? null,
+    recordIndex: indexOf(error),
+    isDuplicate: false,
     baseOffset: isAppended ? pending.baseOffset : -1,
     logAppendTimeMs: isAppended ? attempt.appendTimeMs : -1,
     logStartOffset: positions?.logStartOffset ?? -1,
@@ -148,6 +150,11 @@ function resultOf(attempt: Attempt, failure: LogError | null): ProducePartitionR
     logEndOffset: endOffsetOf(error) ?? positions?.logEndOffset ?? -1,
     durability: attempt.needsSync ? "fsync" : "written",
   };
+}
+
+function indexOf(error: LogError | null): number | null {
+  const index = error?.facts["index"];
+  return typeof index === "number" ? index : null;
 }
 
 function endOffsetOf(error: LogError | null): number | null {

@@ -46,6 +46,10 @@ export class CatalogTopicServices implements TopicServices {
     return this.#options.topics.find(name)?.listing ?? null;
   }
 
+  lookupId(topicId: string): TopicListing | null {
+    return this.#options.topics.findId(topicId)?.listing ?? null;
+  }
+
   async ensure(name: string): Promise<TopicListing> {
     const { topics, catalog, createsMissing } = this.#options;
     const existing = topics.find(name);

@@ -49,6 +49,7 @@ function boundsOf({ append }: TopicSettings): TopicBounds {
 /** Live topics by name. */
 export class Topics {
   readonly #byName = new Map<string, Topic>();
+  readonly #byId = new Map<string, Topic>();
   #partitionCount = 0;
 
   /** How many topics. */
@@ -76,6 +77,11 @@ export class Topics {
     return this.#byName.get(name) ?? null;
   }
 
+  /** The topic of an id (UUID text); null when there is none. */
+  findId(topicId: string): Topic | null {
+    return this.#byId.get(topicId) ?? null;
+  }
+
   /** The topic of a name. @throws UNKNOWN_TOPIC_OR_PARTITION */
   get(name: string): Topic {
     const topic = this.#byName.get(name);
@@ -95,15 +101,23 @@ export class Topics {
   /** Adds a topic or puts a changed one in its place. */
   set(topic: Topic): void {
     const { name } = topic.listing;
-    this.#partitionCount -= this.#byName.get(name)?.partitions.length ?? 0;
+    const before = this.#byName.get(name);
+    if (before !== undefined) {
+      this.#partitionCount -= before.partitions.length;
+      this.#byId.delete(before.listing.topicId);
+    }
     this.#partitionCount += topic.partitions.length;
     this.#byName.set(name, topic);
+    this.#byId.set(topic.listing.topicId, topic);
   }
 
   /** Forgets a topic. */
   remove(name: string): void {
-    this.#partitionCount -= this.#byName.get(name)?.partitions.length ?? 0;
+    const topic = this.#byName.get(name);
+    if (topic === undefined) return;
+    this.#partitionCount -= topic.partitions.length;
     this.#byName.delete(name);
+    this.#byId.delete(topic.listing.topicId);
   }
 }
 

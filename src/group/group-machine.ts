@@ -10,6 +10,7 @@ import type {
   GroupListing,
   OffsetCommitPartition,
   OffsetCommitRequest,
+  OffsetCommitResult,
   TopicPartition,
 } from "../services.ts";
 import { listOf } from "./assignment.ts";
@@ -133,12 +134,14 @@ export class GroupMachine implements StateMachine<GroupEvent> {
   }
 
   /** OffsetCommit. */
-  commit(request: OffsetCommitRequest): Command<GroupEvent, void> {
+  commit(request: OffsetCommitRequest): Command<GroupEvent, readonly OffsetCommitResult[]> {
     return (nowMs) => {
       const { group, offsets } = request;
       checkName("group", group);
       checkCommitter(this.find(group), request);
-      return { events: this.#commitEvents(group, offsets, nowMs), reply: undefined };
+      const events = this.#commitEvents(group, offsets, nowMs);
+      const reply = offsets.map(({ topic, partition }) => ({ topic, partition, error: null }));
+      return { events, reply };
     };
   }
 
@@ -219,6 +222,8 @@ export class GroupMachine implements StateMachine<GroupEvent> {
     const known = this.#need(group);
     const members = [...known.members.values()].map((member) => ({
       memberId: member.memberId,
+      instanceId: null,
+      subscribedTopicRegex: null,
       memberEpoch: member.memberEpoch,
       clientId: member.clientId,
       clientHost: member.clientHost,
@@ -228,7 +233,8 @@ export class GroupMachine implements StateMachine<GroupEvent> {
       lastSeenMs: lastSeen(group, member.memberId),
     }));
     members.sort((left, right) => (left.memberId < right.memberId ? -1 : 1));
-    return { ...listingOf(known), groupEpoch: known.header.epoch, members };
+    const { epoch: groupEpoch, assignmentEpoch } = known.header;
+    return { ...listingOf(known), groupEpoch, assignmentEpoch, assignor: "uniform", members };
   }
 
   apply(event: GroupEvent): void {
@@ -347,15 +353,17 @@ const nothing = { events: [], reply: undefined } as const;
 
 const noCommit = { offset: -1, metadata: "", committedAtMs: -1 };
 
-function fieldsOf(committed: typeof noCommit): typeof noCommit {
+function fieldsOf(committed: typeof noCommit): typeof noCommit & { readonly error: null } {
   const { offset, metadata, committedAtMs } = committed;
-  return { offset, metadata, committedAtMs };
+  return { offset, metadata, committedAtMs, error: null };
 }
 
 function listingOf(group: Group): GroupListing {
   const topics = new Set([...group.subscribedTopics(), ...group.offsets.topics()]);
   return {
     group: group.name,
+    kind: "consumer",
+    protocolType: "consumer",
     state: group.state,
     memberCount: group.members.size,
     topics: [...topics].sort(),

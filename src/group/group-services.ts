@@ -1,6 +1,7 @@
 // Consumer groups as the waist wants them: the group machine on a coordinator, sessions, waiters and topic changes.
 
 import type { Clock } from "../base/clock.ts";
+import { LogError } from "../base/error.ts";
 import type { Logger } from "../base/logger.ts";
 import { type Random, randomUuid } from "../base/random.ts";
 import { TimerQueue } from "../base/timer-queue.ts";
@@ -16,6 +17,7 @@ import type {
   GroupServices,
   OffsetCommitPartition,
   OffsetCommitRequest,
+  OffsetCommitResult,
   TopicPartition,
 } from "../services.ts";
 import { AssignmentWaiters } from "./assignment-waiters.ts";
@@ -122,7 +124,7 @@ export class GroupServicesOver implements GroupServices {
     return this.#waiters.wait(group, memberId, signal);
   }
 
-  commitOffsets(request: OffsetCommitRequest): Promise<void> {
+  commitOffsets(request: OffsetCommitRequest): Promise<readonly OffsetCommitResult[]> {
     return this.#coordinator.run(this.#machine.commit(request));
   }
 
@@ -135,6 +137,10 @@ export class GroupServicesOver implements GroupServices {
 
   alterOffsets(group: string, offsets: readonly OffsetCommitPartition[]): Promise<void> {
     return this.#coordinator.run(this.#machine.alter(group, offsets));
+  }
+
+  deleteOffsets(): Promise<readonly OffsetCommitResult[]> {
+    return Promise.reject(new LogError("UNSUPPORTED_VERSION", "comes with the next change"));
   }
 
   list(): Promise<readonly GroupListing[]> {

@@ -8,7 +8,7 @@ import { LogError } from "../base/error.ts";
 import type { Decision } from "../coordinator/state-machine.ts";
 import type { GroupHeartbeatRequest, GroupHeartbeatResult } from "../services.ts";
 import { type Assignment, assignmentOf, emptyAssignment, isEqual, listOf } from "./assignment.ts";
-import { assign, electAssignor } from "./assignors.ts";
+import { assign, type AssignorName, electAssignor } from "./assignors.ts";
 import type { GroupEvent } from "./group-events.ts";
 import { checkEpoch, type Group, type GroupHeader, type Member } from "./group.ts";
 import { reconcile } from "./reconcile.ts";
@@ -234,7 +234,7 @@ function updated(
     clientId: isJoin ? request.clientId : member.clientId,
     clientHost: isJoin ? request.clientHost : member.clientHost,
     subscribedTopics: sameOr(member.subscribedTopics, request.subscribedTopics),
-    assignor: request.serverAssignor ?? member.assignor,
+    assignor: checkedAssignor(request.serverAssignor) ?? member.assignor,
     sessionTimeoutMs: request.sessionTimeoutMs ?? member.sessionTimeoutMs,
     rebalanceTimeoutMs:
       request.rebalanceTimeoutMs === -1 ? member.rebalanceTimeoutMs : request.rebalanceTimeoutMs,
@@ -247,6 +247,11 @@ function updated(
     next.sessionTimeoutMs === member.sessionTimeoutMs &&
     next.rebalanceTimeoutMs === member.rebalanceTimeoutMs;
   return isSame ? member : next;
+}
+
+function checkedAssignor(name: string | null): AssignorName | null {
+  if (name === null || name === "uniform" || name === "range") return name;
+  throw new LogError("UNSUPPORTED_ASSIGNOR", `the assignors are uniform and range, not ${name}`);
 }
 
 function sameOr(topics: readonly string[], asked: readonly string[] | null): readonly string[] {

@@ -61,9 +61,10 @@ describe("group machine: groups", () => {
     const { machine } = newMachine();
     commit(machine, { group: "z", topic: "u" });
     join(machine, "a");
+    const consumer = { kind: "consumer", protocolType: "consumer" };
     expect(machine.list()).toEqual([
-      { group: "g", state: "STABLE", memberCount: 1, topics: ["t"] },
-      { group: "z", state: "EMPTY", memberCount: 0, topics: ["u"] },
+      { group: "g", ...consumer, state: "STABLE", memberCount: 1, topics: ["t"] },
+      { group: "z", ...consumer, state: "EMPTY", memberCount: 0, topics: ["u"] },
     ]);
   });
 

@@ -44,7 +44,7 @@ describe("commit: without members", () => {
     expect(machine.find("g")?.state).toBe("EMPTY");
     expect(offsetOf(0)).toBe(3);
     expect(machine.committedOffsets("g", [at(1)])).toEqual([
-      { topic: "t", partition: 1, offset: -1, metadata: "", committedAtMs: -1 },
+      { topic: "t", partition: 1, offset: -1, metadata: "", committedAtMs: -1, error: null },
     ]);
     expect(machine.committedOffsets("other", null)).toEqual([]);
   });

@@ -12,6 +12,7 @@ import type {
   GroupState,
   OffsetCommitPartition,
   OffsetCommitRequest,
+  OffsetCommitResult,
   TopicAssignment,
   TopicPartition,
 } from "../../src/services.ts";
@@ -118,7 +119,7 @@ export class MemoryGroups implements GroupServices {
     });
   }
 
-  async commitOffsets(request: OffsetCommitRequest): Promise<void> {
+  async commitOffsets(request: OffsetCommitRequest): Promise<readonly OffsetCommitResult[]> {
     const group = this.#group(request.group);
     this.#expire(group);
     if (request.memberId === "") {
@@ -131,6 +132,16 @@ export class MemoryGroups implements GroupServices {
       }
     }
     this.#store(group, request.offsets);
+    return request.offsets.map(({ topic, partition }) => ({ topic, partition, error: null }));
+  }
+
+  async deleteOffsets(
+    name: string,
+    partitions: readonly TopicPartition[],
+  ): Promise<readonly OffsetCommitResult[]> {
+    const group = this.#group(name);
+    for (const place of partitions) group.offsets.delete(keyOf(place));
+    return partitions.map(({ topic, partition }) => ({ topic, partition, error: null }));
   }
 
   async committedOffsets(
@@ -140,7 +151,7 @@ export class MemoryGroups implements GroupServices {
     const known = this.#groups.get(name)?.offsets ?? new Map<string, CommittedOffset>();
     if (partitions === null) return [...known.values()];
     return partitions.map(({ topic, partition }) => {
-      const none = { topic, partition, offset: -1, metadata: "", committedAtMs: -1 };
+      const none = { topic, partition, offset: -1, metadata: "", committedAtMs: -1, error: null };
       return known.get(keyOf({ topic, partition })) ?? none;
     });
   }
@@ -163,7 +174,11 @@ export class MemoryGroups implements GroupServices {
     return {
       ...this.#listing(group),
       groupEpoch: group.epoch,
+      assignmentEpoch: group.epoch,
+      assignor: "uniform",
       members: [...group.members.values()].map((member) => ({
+        instanceId: null,
+        subscribedTopicRegex: null,
         memberId: member.memberId,
         memberEpoch: member.epoch,
         clientId: "",
@@ -273,7 +288,8 @@ export class MemoryGroups implements GroupServices {
         throw new LogError("UNKNOWN_TOPIC_OR_PARTITION", `no ${keyOf(offset)}`);
       }
     }
-    for (const offset of offsets) group.offsets.set(keyOf(offset), { ...offset, committedAtMs });
+    for (const offset of offsets)
+      group.offsets.set(keyOf(offset), { ...offset, committedAtMs, error: null });
   }
 
   #listing(group: Group): GroupListing {
@@ -282,7 +298,14 @@ export class MemoryGroups implements GroupServices {
     for (const { topic } of group.offsets.values()) topics.add(topic);
     const isSettled = members.every((member) => !this.#hasNews(group, member));
     const state: GroupState = members.length === 0 ? "EMPTY" : isSettled ? "STABLE" : "RECONCILING";
-    return { group: group.name, state, memberCount: members.length, topics: [...topics].sort() };
+    const kind = { kind: "consumer", protocolType: "consumer" } as const;
+    return {
+      group: group.name,
+      ...kind,
+      state,
+      memberCount: members.length,
+      topics: [...topics].sort(),
+    };
   }
 
   #answer(member: Member, assignment: readonly TopicAssignment[] | null): GroupHeartbeatResult {

@@ -79,6 +79,13 @@ class MemoryTopic {
   }
 }
 
+// What this engine has none of: any call is refused.
+function absent<S extends object>(what: string): S {
+  const refuse = (): Promise<never> =>
+    Promise.reject(new LogError("UNSUPPORTED_VERSION", `there are no ${what} in memory`));
+  return new Proxy({} as S, { get: () => refuse });
+}
+
 /** How the memory engine behaves, and what tests may watch. */
 export interface MemoryServicesOptions {
   readonly clock: Clock;
@@ -103,6 +110,8 @@ export class MemoryServices implements Services {
   /** Health problems to show. */
   problems: string[] = [];
   readonly groups: MemoryGroups;
+  readonly classicGroups = absent<Services["classicGroups"]>("classic groups");
+  readonly transactions = absent<Services["transactions"]>("transactions");
 
   constructor(options: MemoryServicesOptions) {
     this.#options = options;
@@ -127,6 +136,8 @@ export class MemoryServices implements Services {
 
   readonly topics = {
     list: async () => [...this.#topics.values()].map((topic) => topic.listing()),
+    lookupId: (topicId: string) =>
+      [...this.#topics.values()].find((topic) => topic.topicId === topicId)?.listing() ?? null,
     lookup: (name: string) => this.#topics.get(name)?.listing() ?? null,
     ensure: async (name: string) => {
       const known = this.#topics.get(name);
@@ -228,6 +239,8 @@ export class MemoryServices implements Services {
       topic,
       partition,
       detail: null,
+      recordIndex: null,
+      isDuplicate: false,
       baseOffset: -1,
       logAppendTimeMs: -1,
       logStartOffset: log?.logStartOffset ?? -1,
@@ -293,6 +306,7 @@ export class MemoryServices implements Services {
       highWatermark: log?.endOffset ?? -1,
       lastStableOffset: log?.endOffset ?? -1,
       logStartOffset: log?.logStartOffset ?? -1,
+      abortedTransactions: [],
       batches: new Uint8Array(0),
     };
     if (log === undefined) return { ...answer, error: "UNKNOWN_TOPIC_OR_PARTITION" };

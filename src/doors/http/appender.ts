@@ -61,6 +61,8 @@ function failed(part: ProducePartition, error: unknown): ProducePartitionResult 
     partition: part.partition,
     error: named.code,
     detail: named.message,
+    recordIndex: null,
+    isDuplicate: false,
     baseOffset: -1,
     logAppendTimeMs: -1,
     logStartOffset: -1,

@@ -180,6 +180,6 @@ async function groupOffsets(
   const present = topics.filter((topic) => services.topics.lookup(topic) !== null);
   const open = partitionsOf(services, present)
     .filter(({ topic, partition }) => !known.has(`${partition} ${topic}`))
-    .map((place) => ({ ...place, offset: -1, metadata: "", committedAtMs: -1 }));
+    .map((place) => ({ ...place, offset: -1, metadata: "", committedAtMs: -1, error: null }));
   return offsetViews(services, [...committed, ...open].sort(byPlace));
 }

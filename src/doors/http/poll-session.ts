@@ -226,10 +226,10 @@ export class PollSession {
     }
   }
 
-  #commit(groups: GroupServices, offsets: readonly OffsetCommitPartition[]): Promise<void> {
+  async #commit(groups: GroupServices, offsets: readonly OffsetCommitPartition[]): Promise<void> {
     const { group } = this;
     const memberId = this.#memberId;
-    return groups.commitOffsets({ group, memberId, memberEpoch: this.#epoch, offsets });
+    await groups.commitOffsets({ group, memberId, memberEpoch: this.#epoch, offsets });
   }
 
   // The epoch has moved on: learn the new one without giving anything up, and commit what is still the member's.

@@ -30,7 +30,14 @@ function packerWith(batchBytesMax = 1_000_000, answer: (values: string[]) => Ans
       const baseOffset = sent.length * 100;
       const { error, after } = answer(values) ?? { error: null };
       await after;
-      const place = { topic: name, partition, error, detail: null };
+      const place = {
+        topic: name,
+        partition,
+        error,
+        detail: null,
+        recordIndex: null,
+        isDuplicate: false,
+      };
       const rest = { logAppendTimeMs: -1, logStartOffset: 0, logEndOffset: 0 };
       return { ...place, ...rest, baseOffset, durability: "fsync" };
     },

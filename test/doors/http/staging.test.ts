@@ -55,6 +55,8 @@ test("batches: closed before the limit; places follow the request's order", () =
     partition,
     error: null,
     detail: null,
+    recordIndex: null,
+    isDuplicate: false,
     baseOffset: partition * 100,
     logAppendTimeMs: -1,
     logStartOffset: 0,
