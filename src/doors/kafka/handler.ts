@@ -1,0 +1,63 @@
+// What a handler of one Kafka API is: given a decoded request, it answers with a body to encode.
+
+import type { Clock } from "../../base/clock.ts";
+import type { Logger } from "../../base/logger.ts";
+import type { ApiName, EncodableResponseOf, RequestOf } from "../../protocol/apis.ts";
+import type { Services } from "../../services.ts";
+import type { KafkaLimits } from "./kafka-limits.ts";
+
+/** Where clients are told to connect. */
+export interface Listener {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** One request as its handler sees it, beside the decoded body. */
+export interface KafkaCall {
+  readonly version: number;
+  /** Empty when the client sent none. */
+  readonly clientId: string;
+  /** Address of the client, without port. */
+  readonly clientHost: string;
+  /** Where this client is told to find the broker: the same in every answer that names one. */
+  readonly listener: Listener;
+  /** Aborted when the connection has gone, or the door stops: what waits ends at once. */
+  readonly signal: AbortSignal;
+  /** Runs `callback` once, when the answer's last byte has been handed to the network or never will be. */
+  afterSent(callback: () => void): void;
+}
+
+/** What handlers work with. */
+export interface KafkaContext {
+  readonly services: Services;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Kafka's cluster id: 22 characters of base64url. */
+  readonly clusterId: string;
+  /** The one broker's id; it leads every partition and coordinates every group. */
+  readonly nodeId: number;
+  readonly limits: KafkaLimits;
+}
+
+/**
+ * Answers requests of one API. It runs synchronously up to its first call of the services, so that requests of one
+ * connection reach them in the order of arrival. Null: there is no answer (acks=0). Whatever it throws is logged and
+ * closes the connection: errors that a client should hear are in the body.
+ */
+export type Handler<Name extends ApiName> = (
+  request: RequestOf<Name>,
+  call: KafkaCall,
+  context: KafkaContext,
+) => Promise<EncodableResponseOf<Name> | null>;
+
+/** An API as it is served: the versions that ApiVersions advertises, and who answers. */
+export interface Serving<Name extends ApiName> {
+  /** Lowest version advertised. */
+  readonly min: number;
+  /** Highest version advertised and served. */
+  readonly max: number;
+  readonly handle: Handler<Name>;
+}
+
+/** A table of served APIs; several are merged into the one that drives dispatch and ApiVersions. */
+export type ServingTable = { readonly [Name in ApiName]?: Serving<Name> };

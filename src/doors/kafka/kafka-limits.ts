@@ -1,0 +1,32 @@
+// Hard limits of the Kafka door.
+
+const MiB = 1024 * 1024;
+
+/** Sizes are bytes, times milliseconds. */
+export interface KafkaLimits {
+  /** Largest request; a larger one closes its connection (Kafka: socket.request.max.bytes). */
+  readonly requestBytesMax: number;
+  /** Sum of all requests in memory; beyond it connections are not read. */
+  readonly requestBytesInFlightMax: number;
+  /** Open connections; more are closed when they come. */
+  readonly connectionsMax: number;
+  /** Requests of one connection that run at once; beyond it the connection is not read. */
+  readonly requestsPerConnectionMax: number;
+  /** A connection without requests is closed after this long (Kafka: connections.max.idle.ms). */
+  readonly idleTimeoutMs: number;
+  /** A request that has begun to arrive must have arrived after this long. */
+  readonly requestTimeoutMs: number;
+  /** A client that takes nothing of its answers for this long is cut off. */
+  readonly stallTimeoutMs: number;
+}
+
+/** The limits unless the server's settings say otherwise. */
+export const defaultKafkaLimits: KafkaLimits = {
+  requestBytesMax: 100 * MiB,
+  requestBytesInFlightMax: 256 * MiB,
+  connectionsMax: 10_000,
+  requestsPerConnectionMax: 64,
+  idleTimeoutMs: 600_000,
+  requestTimeoutMs: 60_000,
+  stallTimeoutMs: 60_000,
+};
