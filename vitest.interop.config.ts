@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/interop/**/*.interop.ts"],
+    globalSetup: ["test/interop/compatibility.ts"],
     pool: "forks",
     fileParallelism: false,
     testTimeout: 900_000,
