@@ -2,20 +2,113 @@
 
 import type { Decoded, Encodable } from "./field.ts";
 import { apiVersions } from "./messages/api-versions.ts";
+import {
+  findCoordinator,
+  heartbeat,
+  joinGroup,
+  leaveGroup,
+  syncGroup,
+} from "./messages/classic-groups.ts";
+import {
+  describeLogDirs,
+  electLeaders,
+  listPartitionReassignments,
+} from "./messages/cluster-admin.ts";
+import {
+  alterConfigs,
+  describeConfigs,
+  incrementalAlterConfigs,
+  listConfigResources,
+} from "./messages/configs.ts";
+import { consumerGroupDescribe, consumerGroupHeartbeat } from "./messages/consumer-groups.ts";
 import { fetch, listOffsets, offsetForLeaderEpoch } from "./messages/fetch.ts";
+import { deleteGroups, describeGroups, listGroups } from "./messages/group-admin.ts";
 import { describeCluster, describeTopicPartitions, metadata } from "./messages/metadata.ts";
+import { offsetCommit, offsetDelete, offsetFetch } from "./messages/offsets.ts";
 import { produce } from "./messages/produce.ts";
+import {
+  createAcls,
+  deleteAcls,
+  describeAcls,
+  saslAuthenticate,
+  saslHandshake,
+} from "./messages/security.ts";
+import { shareAcknowledge, shareFetch } from "./messages/share-fetch.ts";
+import {
+  alterShareGroupOffsets,
+  deleteShareGroupOffsets,
+  describeShareGroupOffsets,
+  shareGroupDescribe,
+  shareGroupHeartbeat,
+} from "./messages/share-groups.ts";
+import { createPartitions, createTopics, deleteRecords, deleteTopics } from "./messages/topics.ts";
+import {
+  describeProducers,
+  describeTransactions,
+  listTransactions,
+} from "./messages/transaction-admin.ts";
+import {
+  addOffsetsToTxn,
+  addPartitionsToTxn,
+  endTxn,
+  initProducerId,
+  txnOffsetCommit,
+} from "./messages/transactions.ts";
 
-/** The tables. Names are Kafka's in camelCase. */
+/** The tables, in the order of their keys. Names are Kafka's in camelCase. */
 export const apis = {
   produce,
   fetch,
   listOffsets,
   metadata,
+  offsetCommit,
+  offsetFetch,
+  findCoordinator,
+  joinGroup,
+  heartbeat,
+  leaveGroup,
+  syncGroup,
+  describeGroups,
+  listGroups,
+  saslHandshake,
   apiVersions,
+  createTopics,
+  deleteTopics,
+  deleteRecords,
+  initProducerId,
   offsetForLeaderEpoch,
+  addPartitionsToTxn,
+  addOffsetsToTxn,
+  endTxn,
+  txnOffsetCommit,
+  describeAcls,
+  createAcls,
+  deleteAcls,
+  describeConfigs,
+  alterConfigs,
+  describeLogDirs,
+  saslAuthenticate,
+  createPartitions,
+  deleteGroups,
+  electLeaders,
+  incrementalAlterConfigs,
+  listPartitionReassignments,
+  offsetDelete,
   describeCluster,
+  describeProducers,
+  describeTransactions,
+  listTransactions,
+  consumerGroupHeartbeat,
+  consumerGroupDescribe,
+  listConfigResources,
   describeTopicPartitions,
+  shareGroupHeartbeat,
+  shareGroupDescribe,
+  shareFetch,
+  shareAcknowledge,
+  describeShareGroupOffsets,
+  alterShareGroupOffsets,
+  deleteShareGroupOffsets,
 };
 
 /** Name of an API. */
