@@ -5,14 +5,16 @@
 //   {"kind":"member","group":G,"member":M}               a member and what it has; null: it is gone with its target
 //   {"kind":"target","group":G,"member":M}               what a member should have
 //   {"kind":"offset","group":G,"topic":T,"partition":P}  a committed offset; null: it is gone
+//   {"kind":"classic","group":G}                         the generation of a classic group; null: it is none any more
 //   {"kind":"topic","topic":T,"topicId":I}               null: every group's offsets in that topic are gone
 //
 // Each value has a `version`, now 1. A kind or version that is not known here was written by a newer program.
 
-import { LogError } from "../base/error.ts";
 import type { EncodedEvent } from "../coordinator/state-machine.ts";
-import type { TopicAssignment } from "../services.ts";
-import { type Assignment, assignmentOf, listOf } from "./assignment.ts";
+import { type Assignment, listOf } from "./assignment.ts";
+import { generationJson, readGeneration } from "./classic-events.ts";
+import type { Generation } from "./classic-group.ts";
+import { EventFields } from "./event-fields.ts";
 import type { GroupHeader, Member } from "./group.ts";
 import type { Committed } from "./offsets.ts";
 
@@ -22,6 +24,7 @@ export type GroupEvent =
   | MemberEvent
   | TargetEvent
   | OffsetEvent
+  | ClassicEvent
   | { readonly kind: "topic"; readonly topic: string; readonly topicId: string };
 
 /** A member came, changed or went (null). */
@@ -49,8 +52,14 @@ export interface OffsetEvent {
   readonly committed: Committed | null;
 }
 
+/** A classic group has a new generation or its assignment, or is of this kind no longer (null). */
+export interface ClassicEvent {
+  readonly kind: "classic";
+  readonly group: string;
+  readonly generation: Generation | null;
+}
+
 const version = 1;
-const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** The record of an event; the bytes are new. */
 export function encodeGroupEvent(event: GroupEvent): EncodedEvent {
@@ -86,6 +95,12 @@ function jsonOf(event: GroupEvent): { readonly key: object; readonly value: obje
       const { offset, metadata, committedAtMs, topicId } = committed;
       return { key, value: { version, offset, metadata, committedAtMs, topicId } };
     }
+    case "classic": {
+      const { group, generation } = event;
+      const key = { kind, group };
+      if (generation === null) return { key, value: null };
+      return { key, value: { version, ...generationJson(generation) } };
+    }
     case "topic":
       return { key: { kind, topic: event.topic, topicId: event.topicId }, value: null };
   }
@@ -96,8 +111,8 @@ function jsonOf(event: GroupEvent): { readonly key: object; readonly value: obje
  * @throws KAFKA_STORAGE_ERROR when a known kind misses what it must have.
  */
 export function decodeGroupEvent(key: Uint8Array, value: Uint8Array | null): GroupEvent | null {
-  const about = new Fields(key);
-  const content = value === null ? null : new Fields(value);
+  const about = new EventFields(key);
+  const content = value === null ? null : new EventFields(value);
   if (content !== null && content.integer("version") > version) return null;
   switch (about.text("kind")) {
     case "group":
@@ -117,6 +132,10 @@ export function decodeGroupEvent(key: Uint8Array, value: Uint8Array | null): Gro
       const committed = readCommitted(content);
       return { kind: "offset", group: about.text("group"), topic, partition, committed };
     }
+    case "classic": {
+      const generation = content === null ? null : readGeneration(content);
+      return { kind: "classic", group: about.text("group"), generation };
+    }
     case "topic":
       return { kind: "topic", topic: about.text("topic"), topicId: about.text("topicId") };
     default:
@@ -124,7 +143,7 @@ export function decodeGroupEvent(key: Uint8Array, value: Uint8Array | null): Gro
   }
 }
 
-function readHeader(content: Fields | null): GroupHeader | null {
+function readHeader(content: EventFields | null): GroupHeader | null {
   if (content === null) return null;
   return {
     epoch: content.integer("epoch"),
@@ -134,7 +153,7 @@ function readHeader(content: Fields | null): GroupHeader | null {
   };
 }
 
-function readMember(memberId: string, content: Fields | null): Member | null {
+function readMember(memberId: string, content: EventFields | null): Member | null {
   if (content === null) return null;
   const assignor = content.isNull("assignor") ? null : content.text("assignor");
   return {
@@ -152,7 +171,7 @@ function readMember(memberId: string, content: Fields | null): Member | null {
   };
 }
 
-function readCommitted(content: Fields | null): Committed | null {
+function readCommitted(content: EventFields | null): Committed | null {
   if (content === null) return null;
   return {
     offset: content.integer("offset"),
@@ -160,71 +179,4 @@ function readCommitted(content: Fields | null): Committed | null {
     committedAtMs: content.integer("committedAtMs"),
     topicId: content.text("topicId"),
   };
-}
-
-/** A JSON object whose fields are checked as they are read. */
-class Fields {
-  readonly #fields: Readonly<Record<string, unknown>>;
-
-  constructor(bytes: Uint8Array) {
-    let parsed: unknown;
-    try {
-      parsed = JSON.parse(decoder.decode(bytes));
-    } catch (error) {
-      throw new LogError("KAFKA_STORAGE_ERROR", "a group event is not JSON", { cause: error });
-    }
-    if (!isObject(parsed)) throw new LogError("KAFKA_STORAGE_ERROR", "a group event is no object");
-    this.#fields = parsed;
-  }
-
-  isNull(name: string): boolean {
-    return this.#fields[name] === null;
-  }
-
-  text(name: string): string {
-    const value = this.#fields[name];
-    if (typeof value !== "string") throw unreadable(name);
-    return value;
-  }
-
-  integer(name: string): number {
-    const value = this.#fields[name];
-    if (typeof value !== "number" || !Number.isSafeInteger(value)) throw unreadable(name);
-    return value;
-  }
-
-  texts(name: string): readonly string[] {
-    const value = this.#fields[name];
-    if (!Array.isArray(value)) throw unreadable(name);
-    return value.map((item: unknown) => {
-      if (typeof item !== "string") throw unreadable(name);
-      return item;
-    });
-  }
-
-  assignment(name: string): Assignment {
-    const value = this.#fields[name];
-    if (!Array.isArray(value)) throw unreadable(name);
-    return assignmentOf(value.map((item: unknown) => readTopic(name, item)));
-  }
-}
-
-function readTopic(name: string, item: unknown): TopicAssignment {
-  if (!isObject(item)) throw unreadable(name);
-  const topic = item["topic"];
-  const partitions = item["partitions"];
-  if (typeof topic !== "string" || !Array.isArray(partitions)) throw unreadable(name);
-  const numbers = partitions.map((partition: unknown) => {
-    if (typeof partition !== "number") throw unreadable(name);
-    return partition;
-  });
-  return { topic, partitions: numbers };
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function unreadable(name: string): LogError {
-  return new LogError("KAFKA_STORAGE_ERROR", `a group event has no readable field ${name}`);
 }

@@ -257,6 +257,10 @@ export class GroupMachine implements StateMachine<GroupEvent> {
         else this.find(group)?.offsets.put(topic, partition, null);
         return;
       }
+      case "classic":
+        if (event.generation !== null) this.#ensure(event.group).putGeneration(event.generation);
+        else this.find(event.group)?.putGeneration(null);
+        return;
       case "topic":
         for (const group of this.groups()) group.offsets.removeTopic(event.topic, event.topicId);
     }
@@ -274,6 +278,10 @@ export class GroupMachine implements StateMachine<GroupEvent> {
     for (const group of this.#groups.values()) {
       const { name } = group;
       yield { kind: "group", group: name, header: group.header };
+      const { classic } = group;
+      if (classic !== null) {
+        yield { kind: "classic", group: name, generation: classic.generation };
+      }
       for (const [memberId, member] of group.members) {
         yield { kind: "member", group: name, memberId, member };
       }

@@ -14,6 +14,7 @@ import { LogError } from "../base/error.ts";
 import type { GroupState } from "../services.ts";
 import { type Assignment, emptyAssignment, isEqual, isSubset, union } from "./assignment.ts";
 import type { AssignorName } from "./assignors.ts";
+import { ClassicGroup, type Generation, rebuilt } from "./classic-group.ts";
 import { CommittedOffsets } from "./offsets.ts";
 import { type Progress, reconcile } from "./reconcile.ts";
 
@@ -74,6 +75,7 @@ export class Group {
   readonly #targets = new Map<string, Assignment>();
   /** Who has each partition or is still giving it up. */
   readonly #owners = new Map<string, Map<number, string>>();
+  #classic: ClassicGroup | null = null;
   header: GroupHeader = newGroupHeader;
 
   /** @param name Checked before. */
@@ -84,6 +86,16 @@ export class Group {
   /** Members by id, in the order they came. */
   get members(): ReadonlyMap<string, Member> {
     return this.#members;
+  }
+
+  /** The group as one of the classic protocol; null when it is of the new one. */
+  get classic(): ClassicGroup | null {
+    return this.#classic;
+  }
+
+  /** Members of either protocol. */
+  get memberCount(): number {
+    return this.#classic?.members.size ?? this.#members.size;
   }
 
   /** What members should have; those that should have nothing may be missing. */
@@ -168,8 +180,21 @@ export class Group {
     else this.#targets.set(memberId, target);
   }
 
+  /** Takes over a generation of the classic protocol; null makes it a group of the new one. */
+  putGeneration(generation: Generation | null): void {
+    if (generation === null) {
+      this.#classic?.release(rebuilt(this.name));
+      this.#classic = null;
+    } else if (this.#classic === null) {
+      this.#classic = new ClassicGroup(generation);
+    } else {
+      this.#classic.putGeneration(generation);
+    }
+  }
+
   /** Forgets everything. An iteration under way ends. */
   clear(): void {
+    this.putGeneration(null);
     this.#members.clear();
     this.#targets.clear();
     this.#owners.clear();
