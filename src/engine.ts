@@ -8,6 +8,7 @@ import { LogError } from "./base/error.ts";
 import { type Logger, silentLogger } from "./base/logger.ts";
 import { type Random, systemRandom } from "./base/random.ts";
 import { Broker } from "./broker/broker.ts";
+import { brokerServices } from "./broker/broker-configs.ts";
 import {
   type BrokerGauges,
   type BrokerObserver,
@@ -21,6 +22,7 @@ import { GroupServicesOver } from "./group/group-services.ts";
 import { defaultGroupLimits, type GroupLimits } from "./group/membership.ts";
 import { prepareCompression } from "./record/compression.ts";
 import type {
+  BrokerServices,
   ClassicGroupServices,
   EngineHealth,
   Services,
@@ -114,7 +116,13 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     const { groupMembersMax: membersPerGroupMax, offsetsRetentionMs } = settings;
     const limits = { ...defaultGroupLimits, membersPerGroupMax, offsetsRetentionMs };
     const groups = await openGroups(broker, { ...seams, limits });
-    return new OpenEngine(data, broker, groups);
+    const about = brokerServices({
+      ...seams,
+      path: options.path,
+      settings: { ...limits, ...settings },
+      defaults: { ...defaultGroupLimits, ...defaultEngineSettings },
+    });
+    return new OpenEngine(data, broker, { groups, about });
   } catch (error) {
     await broker?.close();
     await data.close();
@@ -152,6 +160,12 @@ function unavailable<S extends object>(): S {
   return new Proxy({} as S, { get: () => refuse });
 }
 
+interface EngineParts {
+  readonly groups: GroupServicesOver;
+  /** The server as a whole, for clients that ask about it. */
+  readonly about: BrokerServices;
+}
+
 class OpenEngine implements Engine {
   readonly services: Services;
   readonly clusterId: string;
@@ -160,7 +174,8 @@ class OpenEngine implements Engine {
   readonly #groups: GroupServicesOver;
   #closed: Promise<void> | null = null;
 
-  constructor(data: DataDirectory, broker: Broker, groups: GroupServicesOver) {
+  constructor(data: DataDirectory, broker: Broker, parts: EngineParts) {
+    const { groups, about } = parts;
     this.#data = data;
     this.#broker = broker;
     this.#groups = groups;
@@ -172,6 +187,7 @@ class OpenEngine implements Engine {
       groups,
       classicGroups: unavailable<ClassicGroupServices>(),
       transactions: unavailable<TransactionServices>(),
+      broker: about,
       health,
     };
   }

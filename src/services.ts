@@ -5,12 +5,14 @@
 // and no door sees a segment. The embedded engine implements them over its own logs; an engine that sends them to an
 // Apache Kafka cluster can stand in its place. Fields that Kafka does not have are marked (ours).
 
+import type { BrokerServices } from "./services/broker.ts";
 import type { ClassicGroupServices } from "./services/classic-groups.ts";
 import type { DataServices } from "./services/data.ts";
 import type { GroupServices } from "./services/groups.ts";
 import type { TopicServices } from "./services/topics.ts";
 import type { TransactionServices } from "./services/transactions.ts";
 
+export * from "./services/broker.ts";
 export * from "./services/classic-groups.ts";
 export * from "./services/data.ts";
 export * from "./services/groups.ts";
@@ -31,5 +33,6 @@ export interface Services {
   readonly groups: GroupServices;
   readonly classicGroups: ClassicGroupServices;
   readonly transactions: TransactionServices;
+  readonly broker: BrokerServices;
   health(): Promise<EngineHealth>;
 }

@@ -7,7 +7,7 @@ import { LogError } from "../base/error.ts";
 import type { Logger } from "../base/logger.ts";
 import { type Random, randomUuid } from "../base/random.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
-import type { ConfigChanges, CreateTopicRequest } from "../services.ts";
+import type { AlterConfigsOptions, ConfigChanges, CreateTopicRequest } from "../services.ts";
 import type { CatalogMachine, StoredTopic, TopicEvent } from "./catalog-machine.ts";
 import type { Partition } from "./partition.ts";
 import type { PartitionRange, PartitionStore } from "./partition-store.ts";
@@ -54,6 +54,8 @@ export interface CreatedTopic {
   readonly topic: Topic;
   /** False when the very same topic was there already. */
   readonly isNew: boolean;
+  /** Of a topic that was only validated: as many as it would have. */
+  readonly partitionCount: number;
 }
 
 /** Changes topics. Reading goes through `Topics`. */
@@ -84,19 +86,18 @@ export class Catalog {
       const settings = settingsOf(configs, serverDefaults);
       const existing = topics.find(request.name);
       if (existing !== null) {
-        return { topic: confirmSame(existing, request, configs), isNew: false };
+        const topic = confirmSame(existing, request, configs);
+        return { topic, isNew: false, partitionCount: topic.partitions.length };
       }
       const partitionCount = request.partitionCount ?? defaultPartitions;
       this.#checkCount(partitionCount, partitionCount);
       const { name } = request;
       if (request.validateOnly) {
         const topic = topicFrom({ name, topicId: "", configs, settings, partitions: [] });
-        return { topic, isNew: true };
+        return { topic, isNew: true, partitionCount };
       }
-      return {
-        topic: await this.#create({ name, configs, settings, partitionCount }),
-        isNew: true,
-      };
+      const topic = await this.#create({ name, configs, settings, partitionCount });
+      return { topic, isNew: true, partitionCount };
     });
   }
 
@@ -130,13 +131,19 @@ export class Catalog {
   }
 
   /** Changes config; in force when it resolves. @throws UNKNOWN_TOPIC_OR_PARTITION, INVALID_CONFIG */
-  alterConfigs(name: string, changes: ConfigChanges): Promise<void> {
+  alterConfigs(
+    name: string,
+    changes: ConfigChanges,
+    options: AlterConfigsOptions = {},
+  ): Promise<void> {
     return this.#inTurn(name, async () => {
       const { topics, serverDefaults } = this.#options;
+      const { validateOnly = false, isReplacement = false } = options;
       const topic = topics.get(name);
-      const configs = changeConfigs(topic.configs, changes);
+      const before: ConfigValues = isReplacement ? new Map() : topic.configs;
+      const configs = changeConfigs(before, changes, serverDefaults);
       const settings = settingsOf(configs, serverDefaults);
-      if (sameConfigs(configs, topic.configs)) return;
+      if (validateOnly || sameConfigs(configs, topic.configs)) return;
       const { topicId } = topic.listing;
       await this.#change(topicId, { configs: Object.fromEntries(configs) });
       for (const partition of topic.partitions) partition.configure(settings);

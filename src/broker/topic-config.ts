@@ -2,8 +2,9 @@
 
 import { LogError } from "../base/error.ts";
 import type { LogConfig } from "../log/log-types.ts";
-import type { ConfigChanges, ConfigEntry } from "../services.ts";
+import type { ConfigChange, ConfigChanges, ConfigEntry, ConfigSynonym } from "../services.ts";
 import { type ConfigKey, type ConfigName, topicConfigKeys } from "./topic-config-keys.ts";
+import { kafkaConfigKeys } from "./topic-config-kafka.ts";
 
 /** Checked values by key, in normal form; keys that are not there take their default. */
 export type ConfigValues = ReadonlyMap<ConfigName, string>;
@@ -45,16 +46,22 @@ export function parseConfigs(given: Readonly<Record<string, string>>): ConfigVal
 }
 
 /**
- * The config after changes: null takes a key away, text sets it. The old values stay as they are.
+ * The config after changes: null takes a key away, text sets it, items are added to what a list is now. The old values
+ * stay as they are.
  *
  * @throws INVALID_CONFIG
  */
-export function changeConfigs(values: ConfigValues, changes: ConfigChanges): ConfigValues {
+export function changeConfigs(
+  values: ConfigValues,
+  changes: ConfigChanges,
+  serverDefaults: ConfigValues,
+): ConfigValues {
   const changed = new Map(values);
-  for (const [name, text] of Object.entries(changes)) {
+  for (const [name, change] of Object.entries(changes)) {
     const key = checkName(name);
-    if (text === null) changed.delete(key);
-    else changed.set(key, normalValue(name, text));
+    if (change === null) changed.delete(key);
+    else if (typeof change === "string") changed.set(key, normalValue(name, change));
+    else changed.set(key, changedList(key, change, textOf(key, values, serverDefaults)));
   }
   return changed;
 }
@@ -72,11 +79,16 @@ export function describeConfigs(
   serverDefaults: ConfigValues,
 ): readonly ConfigEntry[] {
   return names.map((name) => {
+    const { defaultValue, meaning: documentation } = topicConfigKeys[name];
+    const { type, serverName } = kafkaConfigKeys[name];
     const own = values.get(name);
-    if (own !== undefined) return { name, value: own, source: "topic" };
     const server = serverDefaults.get(name);
-    if (server !== undefined) return { name, value: server, source: "server" };
-    return { name, value: topicConfigKeys[name].defaultValue, source: "default" };
+    const basic: ConfigSynonym = { name: serverName, value: defaultValue, source: "default" };
+    const synonyms: ConfigSynonym[] = [basic];
+    if (server !== undefined) synonyms.unshift({ ...basic, value: server, source: "server" });
+    if (own !== undefined) synonyms.unshift({ name, value: own, source: "topic" });
+    const { value, source } = synonyms[0] ?? basic;
+    return { name, value, source, type, documentation, synonyms };
   });
 }
 
@@ -86,8 +98,7 @@ export function describeConfigs(
  * @throws INVALID_CONFIG when two values cannot stand together.
  */
 export function settingsOf(values: ConfigValues, serverDefaults: ConfigValues): TopicSettings {
-  const text = (name: ConfigName): string =>
-    values.get(name) ?? serverDefaults.get(name) ?? topicConfigKeys[name].defaultValue;
+  const text = (name: ConfigName): string => textOf(name, values, serverDefaults);
   const number = (name: ConfigName): number => wholeNumber(text(name));
   if (number("min.compaction.lag.ms") > number("max.compaction.lag.ms")) {
     throw new LogError(
@@ -123,6 +134,25 @@ export function settingsOf(values: ConfigValues, serverDefaults: ConfigValues): 
         codec === "gzip" || codec === "zstd" ? number(`compression.${codec}.level`) : null,
     },
   };
+}
+
+function textOf(name: ConfigName, values: ConfigValues, serverDefaults: ConfigValues): string {
+  return values.get(name) ?? serverDefaults.get(name) ?? topicConfigKeys[name].defaultValue;
+}
+
+function changedList(
+  name: ConfigName,
+  change: Exclude<ConfigChange, string | null>,
+  present: string,
+): string {
+  if (kafkaConfigKeys[name].type !== "list") {
+    const detail = `config key '${name}' is not a list; set it instead`;
+    throw new LogError("INVALID_CONFIG", detail, { facts: { key: name } });
+  }
+  const items = present === "" ? [] : present.split(",");
+  if ("append" in change) return normalValue(name, [...items, change.append].join(","));
+  const gone = new Set(change.subtract.split(",").map((item) => item.trim()));
+  return normalValue(name, items.filter((item) => !gone.has(item)).join(","));
 }
 
 function checkName(name: string): ConfigName {

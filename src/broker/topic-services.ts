@@ -3,7 +3,9 @@
 import { LogError } from "../base/error.ts";
 import { mapParallel } from "../base/parallel.ts";
 import type {
+  AlterConfigsOptions,
   ConfigChanges,
+  ConfigEntry,
   CreateTopicRequest,
   CreateTopicResult,
   TopicDescription,
@@ -81,11 +83,18 @@ export class CatalogTopicServices implements TopicServices {
     };
   }
 
+  async describeConfigs(name: string): Promise<readonly ConfigEntry[]> {
+    const { configs } = this.#options.topics.get(name);
+    return describeConfigs(configs, this.#options.serverDefaults);
+  }
+
   async create(request: CreateTopicRequest): Promise<CreateTopicResult> {
     checkTopicName(request.name);
     checkClientMayChange(request.name);
-    const { topic, isNew } = await this.#options.catalog.create(request);
-    return { ...topic.listing, isNew };
+    const { catalog, serverDefaults } = this.#options;
+    const { topic, isNew, partitionCount } = await catalog.create(request);
+    const configs = describeConfigs(topic.configs, serverDefaults);
+    return { ...topic.listing, partitionCount, isNew, configs };
   }
 
   async delete(name: string): Promise<void> {
@@ -102,9 +111,13 @@ export class CatalogTopicServices implements TopicServices {
     await this.#options.catalog.createPartitions(name, partitionCount, validateOnly);
   }
 
-  async alterConfigs(name: string, changes: ConfigChanges): Promise<void> {
+  async alterConfigs(
+    name: string,
+    changes: ConfigChanges,
+    options: AlterConfigsOptions = {},
+  ): Promise<void> {
     this.#changeable(name);
-    await this.#options.catalog.alterConfigs(name, changes);
+    await this.#options.catalog.alterConfigs(name, changes, options);
   }
 
   async deleteRecords(

@@ -1,11 +1,29 @@
 // Topics and their settings: what a door may ask of the catalog.
 
-/** One config key of a topic with where its value comes from. */
+/** `topic` when set on the topic, `server` when the server's settings change the default, else `default`. */
+export type ConfigSource = "topic" | "server" | "default";
+
+/** What values a config key takes, by Kafka's names. */
+export type ConfigType = "boolean" | "string" | "int" | "long" | "double" | "list";
+
+/** A value that a key has somewhere, in force or not. */
+export interface ConfigSynonym {
+  /** The key itself on a topic; on the server the name of the setting behind it. */
+  readonly name: string;
+  readonly value: string;
+  readonly source: ConfigSource;
+}
+
+/** One config key with where its value comes from. */
 export interface ConfigEntry {
   readonly name: string;
   readonly value: string;
-  /** `topic` when set on the topic, `server` when the server's settings change the default, else `default`. */
-  readonly source: "topic" | "server" | "default";
+  readonly source: ConfigSource;
+  readonly type: ConfigType;
+  /** One sentence: what the key changes. */
+  readonly documentation: string;
+  /** Everywhere it has a value, what is in force first. */
+  readonly synonyms: readonly ConfigSynonym[];
 }
 
 /** One partition as Metadata and DescribeLogDirs show it. */
@@ -60,10 +78,27 @@ export interface CreateTopicRequest {
 export interface CreateTopicResult extends TopicListing {
   /** (ours) False when the very same topic was there already: a create that is sent again confirms the first. */
   readonly isNew: boolean;
+  /** Every key, as it stands or (only validated) would stand. */
+  readonly configs: readonly ConfigEntry[];
 }
 
-/** IncrementalAlterConfigs (API 44) on one topic: null deletes the key, so that it takes its default again. */
-export type ConfigChanges = Readonly<Record<string, string | null>>;
+/** Text sets a key, null deletes it, so that it takes its default again; a list's items come and go one by one. */
+export type ConfigChange =
+  | string
+  | null
+  | { readonly append: string }
+  | { readonly subtract: string };
+
+/** IncrementalAlterConfigs (API 44) on one topic, by key. */
+export type ConfigChanges = Readonly<Record<string, ConfigChange>>;
+
+/** How a change of config is meant; both are false when absent. */
+export interface AlterConfigsOptions {
+  /** Check everything, change nothing. */
+  readonly validateOnly?: boolean;
+  /** AlterConfigs (API 33): keys that are not named take their default again. */
+  readonly isReplacement?: boolean;
+}
 
 /** Topics. All methods throw LogError by name. */
 export interface TopicServices {
@@ -81,6 +116,8 @@ export interface TopicServices {
    */
   ensure(name: string): Promise<TopicListing>;
   describe(name: string): Promise<TopicDescription>;
+  /** DescribeConfigs (API 32) of one topic: every key, without a look at the partitions. */
+  describeConfigs(name: string): Promise<readonly ConfigEntry[]>;
   /** @throws TOPIC_ALREADY_EXISTS, INVALID_TOPIC_EXCEPTION, INVALID_PARTITIONS, INVALID_CONFIG */
   create(request: CreateTopicRequest): Promise<CreateTopicResult>;
   delete(name: string): Promise<void>;
@@ -89,7 +126,8 @@ export interface TopicServices {
    * @throws INVALID_PARTITIONS when lower, POLICY_VIOLATION
    */
   createPartitions(name: string, partitionCount: number, validateOnly?: boolean): Promise<void>;
-  alterConfigs(name: string, changes: ConfigChanges): Promise<void>;
+  /** @throws UNKNOWN_TOPIC_OR_PARTITION, INVALID_CONFIG */
+  alterConfigs(name: string, changes: ConfigChanges, options?: AlterConfigsOptions): Promise<void>;
   /** DeleteRecords (API 21): moves log starts forward; -1 means the high watermark. Answers the new log starts. */
   deleteRecords(
     name: string,

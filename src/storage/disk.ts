@@ -78,6 +78,8 @@ export interface Disk {
   sizeOf(path: string): Promise<number | null>;
   /** Free bytes an unprivileged writer can still use on the file system of `path`. */
   freeBytes(path: string): Promise<number>;
+  /** All bytes of the file system of `path`. */
+  totalBytes(path: string): Promise<number>;
   /**
    * Takes an exclusive lock for this process's life; the file is made when missing and stays. Resolves to a function
    * that lets the lock go.

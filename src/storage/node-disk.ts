@@ -114,6 +114,11 @@ export class NodeDisk implements Disk {
     return stats.bavail * stats.bsize;
   }
 
+  async totalBytes(path: string): Promise<number> {
+    const stats = await attempt("statfs", path, () => fs.promises.statfs(path));
+    return stats.blocks * stats.bsize;
+  }
+
   async lock(path: string): Promise<() => Promise<void>> {
     if (this.#native === null) return lockByPid(`${path}.pid`);
     const descriptor = await openDescriptor(path, openFlags.write);

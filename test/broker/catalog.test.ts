@@ -114,6 +114,31 @@ describe("catalog: change", () => {
     );
     expect(valueOf("retention.ms")?.value).toBe("2000");
   });
+
+  test("config replaced: keys that are not named take their default; only checked: nothing", async () => {
+    const { topics } = (await openTestEngine()).engine.services;
+    const configs = { "retention.ms": "1000", "segment.ms": "7" };
+    const request = { name: "orders", partitionCount: null, configs, validateOnly: true };
+    const checked = await topics.create(request);
+    expect([checked.partitionCount, checked.isNew]).toEqual([1, true]);
+    const own = async (entries = topics.describeConfigs("orders")) =>
+      (await entries).flatMap(({ name, value, source }) =>
+        source === "topic" ? [`${name}=${value}`] : [],
+      );
+    expect(await own(Promise.resolve(checked.configs))).toEqual([
+      "retention.ms=1000",
+      "segment.ms=7",
+    ]);
+    await topics.create({ ...request, validateOnly: false });
+    const isReplacement = true;
+    await topics.alterConfigs("orders", { "flush.ms": "3" }, { isReplacement, validateOnly: true });
+    expect(await own()).toEqual(["retention.ms=1000", "segment.ms=7"]);
+    await topics.alterConfigs("orders", { "flush.ms": "3", "segment.ms": "8" }, { isReplacement });
+    expect(await own()).toEqual(["flush.ms=3", "segment.ms=8"]);
+    const bad = topics.alterConfigs("orders", { "flush.ms": "x" }, { validateOnly: true });
+    expect(await outcomeOf(bad)).toBe("INVALID_CONFIG");
+    expect(await outcomeOf(topics.describeConfigs("none"))).toBe("UNKNOWN_TOPIC_OR_PARTITION");
+  });
 });
 
 describe("catalog: delete", () => {

@@ -1,12 +1,16 @@
 import { describe, expect, test } from "vitest";
 import {
   changeConfigs,
+  type ConfigValues,
   describeConfigs,
   parseConfigs,
   sameConfigs,
   settingsOf,
 } from "../../src/broker/topic-config.ts";
 import type { LogError } from "../../src/base/error.ts";
+import type { ConfigChanges } from "../../src/services.ts";
+
+const none = new Map();
 
 function refusalOf(configs: Record<string, string>): LogError {
   try {
@@ -74,10 +78,26 @@ describe("topic config: values", () => {
 
   test("changes: set and delete keys, and leave the old values as they were", () => {
     const before = parseConfigs({ "retention.ms": "1", "segment.ms": "2" });
-    const after = changeConfigs(before, { "retention.ms": null, "segment.bytes": "2048" });
+    const after = changeConfigs(before, { "retention.ms": null, "segment.bytes": "2048" }, none);
     expect(Object.fromEntries(after)).toEqual({ "segment.ms": "2", "segment.bytes": "2048" });
     expect(before.size).toBe(2);
-    expect(() => changeConfigs(before, { nonsense: null })).toThrow("unknown");
+    expect(() => changeConfigs(before, { nonsense: null }, none)).toThrow("unknown");
+  });
+
+  test("items of a list: come and go from what is in force; other keys have none", () => {
+    const empty = parseConfigs({ "cleanup.policy": "" });
+    const change = (changes: ConfigChanges, values: ConfigValues = none, server = empty) =>
+      Object.fromEntries(changeConfigs(values, { ...changes }, server));
+    const key = "cleanup.policy";
+    expect(change({ [key]: { append: "delete" } })).toEqual({ [key]: "delete" });
+    expect(change({ [key]: { append: "delete" } }, none, none)).toEqual({ [key]: "delete" });
+    expect(change({ [key]: { subtract: " delete, compact" } }, none, none)).toEqual({ [key]: "" });
+    expect(change({ [key]: { subtract: "delete" } }, parseConfigs({ [key]: "delete" }))).toEqual({
+      [key]: "",
+    });
+    expect(() => change({ [key]: { append: "compact" } })).toThrow("compaction is not available");
+    expect(() => change({ "retention.ms": { append: "1" } })).toThrow("is not a list");
+    expect(() => change({ "retention.ms": { subtract: "1" } })).toThrow("is not a list");
   });
 });
 
@@ -91,6 +111,13 @@ describe("topic config: what follows", () => {
     expect(described.get("retention.ms")).toMatchObject({ value: "1", source: "topic" });
     expect(described.get("segment.ms")).toMatchObject({ value: "3", source: "server" });
     expect(described.get("segment.jitter.ms")).toMatchObject({ value: "0", source: "default" });
+    expect(described.get("retention.ms")).toMatchObject({ type: "long" });
+    expect(described.get("retention.ms")?.synonyms).toEqual([
+      { name: "retention.ms", value: "1", source: "topic" },
+      { name: "log.retention.ms", value: "2", source: "server" },
+      { name: "log.retention.ms", value: "604800000", source: "default" },
+    ]);
+    for (const { documentation } of described.values()) expect(documentation).toMatch(/\w\.$/);
   });
 
   test("largest numbers: mean no limit and are shown as they were given", () => {

@@ -291,6 +291,11 @@ export function describeDiskContract(kind: DiskKind): void {
       expect(await disk.freeBytes(root)).toBeGreaterThan(0);
     });
 
+    test("totalBytes: at least what is free", async () => {
+      const total = await disk.totalBytes(root);
+      expect(total).toBeGreaterThanOrEqual(await disk.freeBytes(root));
+    });
+
     test("lock: held: a second is refused, until it is let go", async () => {
       const unlock = await disk.lock(`${root}/.lock`);
       const refused = await failure(disk.lock(`${root}/.lock`));

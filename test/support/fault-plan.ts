@@ -23,6 +23,7 @@ export type OperationKind =
   | "exists"
   | "sizeOf"
   | "freeBytes"
+  | "totalBytes"
   | "lock";
 
 /** Calls meant by a plan: of any of these kinds and with a path that matches; absent means any. */

@@ -221,6 +221,10 @@ export class FaultyDisk implements Disk {
     );
   }
 
+  async totalBytes(path: string): Promise<number> {
+    return this.#perform("totalBytes", path, () => Math.min(this.capacityBytes, 2 ** 40));
+  }
+
   async lock(path: string): Promise<() => Promise<void>> {
     return this.#perform("lock", path, () => {
       if (this.#locks.has(path)) throw systemError("EAGAIN", `held by another process: ${path}`);

@@ -13,6 +13,9 @@ import {
 } from "../../src/record/batch-header.ts";
 import { RecordCursor } from "../../src/record/record-cursor.ts";
 import type {
+  ConfigChanges,
+  ConfigEntry,
+  ConfigSource,
   FetchPartition,
   FetchPartitionResult,
   FetchRequest,
@@ -112,6 +115,7 @@ export class MemoryServices implements Services {
   readonly groups: MemoryGroups;
   readonly classicGroups = absent<Services["classicGroups"]>("classic groups");
   readonly transactions = absent<Services["transactions"]>("transactions");
+  readonly broker = absent<Services["broker"]>("broker settings");
 
   constructor(options: MemoryServicesOptions) {
     this.#options = options;
@@ -146,10 +150,12 @@ export class MemoryServices implements Services {
       return this.#create(name, this.#options.defaultPartitions ?? 1, {}).listing();
     },
     describe: async (name: string): Promise<TopicDescription> => this.#describe(name),
+    describeConfigs: async (name: string) => this.#describe(name).configs,
     create: async (request: Parameters<Services["topics"]["create"]>[0]) => {
       const { name, partitionCount, configs } = request;
       if (this.#topics.has(name)) throw new LogError("TOPIC_ALREADY_EXISTS", `'${name}' exists`);
-      return { ...this.#create(name, partitionCount ?? 1, configs).listing(), isNew: true };
+      const listing = this.#create(name, partitionCount ?? 1, configs).listing();
+      return { ...listing, isNew: true, configs: this.#describe(name).configs };
     },
     delete: async (name: string) => {
       const topic = this.#topic(name);
@@ -163,12 +169,13 @@ export class MemoryServices implements Services {
       while (topic.partitions.length < partitionCount) topic.partitions.push(new MemoryPartition());
       this.groups.topicsChanged();
     },
-    alterConfigs: async (name: string, changes: Readonly<Record<string, string | null>>) => {
+    alterConfigs: async (name: string, changes: ConfigChanges) => {
       const topic = this.#topic(name);
       checkConfigs(changes);
       for (const [key, value] of Object.entries(changes)) {
         if (value === null) topic.configs.delete(key);
-        else topic.configs.set(key, value);
+        else if (typeof value === "string") topic.configs.set(key, value);
+        else throw new LogError("INVALID_CONFIG", `'${key}' is not a list`);
       }
     },
     deleteRecords: async (
@@ -216,10 +223,8 @@ export class MemoryServices implements Services {
     return {
       ...topic.listing(),
       configs: [
-        { name: "cleanup.policy", value: "delete", source: "default" as const },
-        ...[...topic.configs].map(([key, value]) => {
-          return { name: key, value, source: "topic" as const };
-        }),
+        configEntry("cleanup.policy", "delete", "default"),
+        ...[...topic.configs].map(([key, value]) => configEntry(key, value, "topic")),
       ],
       partitions: topic.partitions.map((log, partition) => ({
         partition,
@@ -370,7 +375,12 @@ function unknownTopic(name: string): LogError {
   });
 }
 
-function checkConfigs(configs: Readonly<Record<string, string | null>>): void {
+function configEntry(name: string, value: string, source: ConfigSource): ConfigEntry {
+  const synonyms = [{ name, value, source }];
+  return { name, value, source, type: "string", documentation: "", synonyms };
+}
+
+function checkConfigs(configs: ConfigChanges): void {
   for (const key of Object.keys(configs)) {
     if (/^[a-z]+(?:\.[a-z]+)+$/.test(key)) continue;
     throw new LogError("INVALID_CONFIG", `there is no config key '${key}'`, { facts: { key } });
