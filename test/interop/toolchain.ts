@@ -7,7 +7,9 @@ import { join } from "node:path";
 import { projectRoot } from "../support/source-tree.ts";
 
 const root = join(projectRoot, ".interop");
-const kafkaVersion = "4.1.0";
+
+/** The version of Apache Kafka whose jars are used: broker, tools and Java client. */
+export const kafkaVersion = "4.1.0";
 
 /** A toolchain, or the reason there is none. */
 export type Found<T> = { readonly tool: T } | { readonly missing: string };
@@ -24,6 +26,8 @@ function answers(command: string, argument: string): boolean {
 
 /** Runs Apache Kafka's own classes; `run` answers standard output and error together. */
 export interface KafkaTools {
+  /** The class path of all jars. */
+  readonly classpath: string;
   run(mainClass: string, args: readonly string[]): string;
 }
 
@@ -48,6 +52,7 @@ export function kafkaTools(): Found<KafkaTools> {
   const classpath = readFileSync(classpathFile, "utf8").trim();
   return {
     tool: {
+      classpath,
       run: (mainClass, args) =>
         execFileSync("java", ["-cp", classpath, mainClass, ...args], {
           encoding: "utf8",
