@@ -12,10 +12,13 @@ import { LogError } from "../base/error.ts";
 import type {
   ClassicGroupState,
   GroupProtocol,
+  GroupState,
   JoinGroupResult,
   SyncGroupResult,
 } from "../services.ts";
 import { ParkedCalls } from "./classic-parked-calls.ts";
+import { metadataOf } from "./classic-protocols.ts";
+import { subscribedTopicsOf } from "./classic-subscription.ts";
 
 /** One member. Replaced as a whole, never changed; so are its bytes. */
 export interface ClassicMember {
@@ -82,6 +85,14 @@ export interface Rebalance {
   readonly initial: InitialDelay | null;
 }
 
+/** The states by the names that they have among groups of both protocols. */
+const stateNames = {
+  Empty: "EMPTY",
+  PreparingRebalance: "PREPARING_REBALANCE",
+  CompletingRebalance: "COMPLETING_REBALANCE",
+  Stable: "STABLE",
+} as const satisfies Partial<Record<ClassicGroupState, GroupState>>;
+
 /** One group's state. */
 export class ClassicGroup {
   generation: Generation;
@@ -101,11 +112,21 @@ export class ClassicGroup {
     this.generation = generation;
   }
 
-  /** Where the group is; a group that is gone is Dead, and then there is no such object. */
-  get state(): ClassicGroupState {
+  /** Where the group is; one that is gone is Dead, and then there is no such object. */
+  get state(): keyof typeof stateNames {
     if (this.rebalance !== null) return "PreparingRebalance";
     if (this.generation.members.size === 0) return "Empty";
     return this.generation.isAssigned ? "Stable" : "CompletingRebalance";
+  }
+
+  /** The same, as groups of both protocols say it. */
+  get stateName(): GroupState {
+    return stateNames[this.state];
+  }
+
+  /** True when the group has neither members nor anybody who is about to become one. */
+  get isVacant(): boolean {
+    return this.members.size === 0 && this.rebalance === null && this.pendingIds.size === 0;
   }
 
   /** Everybody in the group by id: of the generation, or of the rebalance under way. */
@@ -124,6 +145,31 @@ export class ClassicGroup {
       if (member.instanceId === instanceId) return member.memberId;
     }
     return null;
+  }
+
+  /** Topics that consumers in the group subscribe to, as far as their metadata can be read. */
+  subscribedTopics(): ReadonlySet<string> {
+    const topics = new Set<string>();
+    for (const member of this.members.values()) {
+      for (const topic of this.topicsOf(member)) topics.add(topic);
+    }
+    return topics;
+  }
+
+  /** Topics that one member subscribes to; none when it is no consumer. Sorted. */
+  topicsOf({ protocols }: ClassicMember): readonly string[] {
+    if (this.protocolType !== "consumer") return [];
+    const topics = protocols.flatMap(({ metadata }) => subscribedTopicsOf(metadata) ?? []);
+    return [...new Set(topics)].sort();
+  }
+
+  /** True when all that members need can be known: at rest, and each says what it subscribes to. */
+  hasKnownTopics(): boolean {
+    if (this.isVacant) return true;
+    if (this.state !== "Stable" || this.protocolType !== "consumer") return false;
+    return [...this.members.values()].every((member) => {
+      return subscribedTopicsOf(metadataOf(member, this.generation.protocolName)) !== null;
+    });
   }
 
   /** The largest rebalance timeout of the members; 0 without any. */

@@ -30,6 +30,10 @@ export interface GroupLimits {
   /** Taken when a member names none. */
   readonly sessionTimeoutMsDefault: number;
   readonly rebalanceTimeoutMsMax: number;
+  /** Members of classic groups may not ask for less. */
+  readonly classicSessionTimeoutMsMin: number;
+  /** How long an empty classic group waits for more members before its first generation. */
+  readonly initialRebalanceDelayMs: number;
   /** Asked of members, or a third of their session timeout when that is less. */
   readonly heartbeatIntervalMsMax: number;
   /** How long a committed offset that nobody needs is kept. */
@@ -38,7 +42,11 @@ export interface GroupLimits {
   readonly offsetsCheckIntervalMs: number;
 }
 
-/** Kafka's defaults where it has them; shorter session timeouts are allowed than its 1000 ms would suggest. */
+/**
+ * Kafka's defaults where it has them; shorter session timeouts are allowed than its 1000 ms would suggest. A new
+ * classic group waits for half a second, not for Kafka's three: consumers that start together still find each other,
+ * and who tries a first one has its records at once.
+ */
 export const defaultGroupLimits: GroupLimits = {
   groupCountMax: 10_000,
   membersPerGroupMax: 1_000,
@@ -48,6 +56,8 @@ export const defaultGroupLimits: GroupLimits = {
   sessionTimeoutMsMax: 1_800_000,
   sessionTimeoutMsDefault: 45_000,
   rebalanceTimeoutMsMax: 86_400_000,
+  classicSessionTimeoutMsMin: 6_000,
+  initialRebalanceDelayMs: 500,
   heartbeatIntervalMsMax: 5_000,
   offsetsRetentionMs: 7 * 86_400_000,
   offsetsCheckIntervalMs: 600_000,

@@ -28,6 +28,8 @@ export interface JoinGroupRequest {
   readonly supportsSkipAssignment: boolean;
   readonly clientId: string;
   readonly clientHost: string;
+  /** Aborted when the client has gone. */
+  readonly signal?: AbortSignal;
 }
 
 /** One member as the leader sees it. */
