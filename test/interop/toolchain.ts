@@ -2,7 +2,7 @@
 // package managers. Nothing here is needed by `npm test`.
 
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { projectRoot } from "../support/source-tree.ts";
 
@@ -73,6 +73,33 @@ function pom(): string {
   </dependencies>
 </project>
 `;
+}
+
+/** Compiles the Java sources of a folder of test/interop against Kafka's jars; answers the class path to run them. */
+export function compiledJava(folder: string): Found<string> {
+  const found = kafkaTools();
+  if ("missing" in found) return found;
+  if (!answers("javac", "-version")) return { missing: "no Java compiler on this machine" };
+  const sources = join(projectRoot, "test/interop", folder);
+  const classes = join(root, "classes", folder);
+  mkdirSync(classes, { recursive: true });
+  const files = readdirSync(sources).filter((name) => name.endsWith(".java"));
+  const options = ["-d", classes, "-cp", found.tool.classpath];
+  execFileSync("javac", [...options, ...files], { cwd: sources, stdio: "pipe" });
+  return { tool: `${classes}:${found.tool.classpath}` };
+}
+
+/** Compiles the Go module in a folder of test/interop, with the modules its go.sum names; answers the program. */
+export function compiledGo(folder: string): Found<string> {
+  if (!answers("go", "version")) return { missing: "no Go on this machine" };
+  const binary = join(root, "go", folder);
+  try {
+    const cwd = join(projectRoot, "test/interop", folder);
+    execFileSync("go", ["build", "-o", binary, "."], { cwd, stdio: "pipe" });
+  } catch (cause) {
+    return { missing: `Go could not build ${folder}: ${String(cause).slice(0, 200)}` };
+  }
+  return { tool: binary };
 }
 
 /** The path of a Node binary of another major version, from the npm registry. */
