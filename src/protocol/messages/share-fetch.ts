@@ -69,7 +69,7 @@ export const shareFetch = api({
         acknowledgeErrorCode: int16,
         acknowledgeErrorMessage: string.nullable(),
         currentLeader,
-        records: bytes,
+        records: bytes.nullable(),
         acquiredRecords: array({ firstOffset: int64, lastOffset: int64, deliveryCount: int16 }),
       }),
     }),
