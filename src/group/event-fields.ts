@@ -20,6 +20,11 @@ export class EventFields {
     return this.#fields[name] === null;
   }
 
+  /** True when the field is there: an older program may not have written it. */
+  has(name: string): boolean {
+    return this.#fields[name] !== undefined;
+  }
+
   /** A text. */
   text(name: string): string {
     const value = this.#fields[name];

@@ -5,8 +5,9 @@
 //   {"kind":"member","group":G,"member":M}               a member and what it has; null: it is gone with its target
 //   {"kind":"target","group":G,"member":M}               what a member should have
 //   {"kind":"offset","group":G,"topic":T,"partition":P}  a committed offset; null: it is gone
+//   {"kind":"pending", as offset, "producerId":I}        what an open transaction is about to commit; null: no more
 //   {"kind":"classic","group":G}                         the generation of a classic group; null: it is none any more
-//   {"kind":"topic","topic":T,"topicId":I}               null: every group's offsets in that topic are gone
+//   {"kind":"topic","topic":T,"topicId":I}               null: every group's offsets in that topic are gone, pending ones too
 //
 // Each value has a `version`, now 1. A kind or version that is not known here was written by a newer program.
 
@@ -17,6 +18,7 @@ import type { Generation } from "./classic-group.ts";
 import { EventFields } from "./event-fields.ts";
 import type { GroupHeader, Member } from "./group.ts";
 import type { Committed } from "./offsets.ts";
+import type { PendingOffset } from "./pending-offsets.ts";
 
 /** Something that happened to groups. */
 export type GroupEvent =
@@ -24,6 +26,7 @@ export type GroupEvent =
   | MemberEvent
   | TargetEvent
   | OffsetEvent
+  | PendingEvent
   | ClassicEvent
   | { readonly kind: "topic"; readonly topic: string; readonly topicId: string };
 
@@ -59,6 +62,16 @@ export interface ClassicEvent {
   readonly generation: Generation | null;
 }
 
+/** A transaction is about to commit an offset, or that is over (null). */
+export interface PendingEvent {
+  readonly kind: "pending";
+  readonly group: string;
+  readonly producerId: number;
+  readonly topic: string;
+  readonly partition: number;
+  readonly pending: PendingOffset | null;
+}
+
 const version = 1;
 
 /** The record of an event; the bytes are new. */
@@ -91,9 +104,12 @@ function jsonOf(event: GroupEvent): { readonly key: object; readonly value: obje
     case "offset": {
       const { group, topic, partition, committed } = event;
       const key = { kind, group, topic, partition };
-      if (committed === null) return { key, value: null };
-      const { offset, metadata, committedAtMs, topicId } = committed;
-      return { key, value: { version, offset, metadata, committedAtMs, topicId } };
+      return { key, value: committed === null ? null : { version, ...committed } };
+    }
+    case "pending": {
+      const { group, producerId, topic, partition, pending } = event;
+      const key = { kind, group, topic, partition, producerId };
+      return { key, value: pending === null ? null : { version, ...pending } };
     }
     case "classic": {
       const { group, generation } = event;
@@ -129,9 +145,11 @@ export function decodeGroupEvent(key: Uint8Array, value: Uint8Array | null): Gro
     case "offset": {
       const topic = about.text("topic");
       const partition = about.integer("partition");
-      const committed = readCommitted(content);
+      const committed = content === null ? null : readCommitted(content);
       return { kind: "offset", group: about.text("group"), topic, partition, committed };
     }
+    case "pending":
+      return readPending(about, content);
     case "classic": {
       const generation = content === null ? null : readGeneration(content);
       return { kind: "classic", group: about.text("group"), generation };
@@ -171,12 +189,31 @@ function readMember(memberId: string, content: EventFields | null): Member | nul
   };
 }
 
-function readCommitted(content: EventFields | null): Committed | null {
-  if (content === null) return null;
+function readCommitted(content: EventFields): Committed {
   return {
     offset: content.integer("offset"),
     metadata: content.text("metadata"),
     committedAtMs: content.integer("committedAtMs"),
     topicId: content.text("topicId"),
+    leaderEpoch: content.has("leaderEpoch") ? content.integer("leaderEpoch") : -1,
+  };
+}
+
+function readPending(about: EventFields, content: EventFields | null): PendingEvent {
+  const pending =
+    content === null
+      ? null
+      : {
+          ...readCommitted(content),
+          producerEpoch: content.integer("producerEpoch"),
+          sequence: content.integer("sequence"),
+        };
+  return {
+    kind: "pending",
+    group: about.text("group"),
+    producerId: about.integer("producerId"),
+    topic: about.text("topic"),
+    partition: about.integer("partition"),
+    pending,
   };
 }

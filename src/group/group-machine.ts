@@ -8,19 +8,14 @@ import type {
   GroupHeartbeatRequest,
   GroupHeartbeatResult,
   GroupListing,
-  OffsetCommitPartition,
-  OffsetCommitRequest,
-  OffsetCommitResult,
+  OffsetFetchOptions,
   TopicPartition,
 } from "../services.ts";
 import { listOf } from "./assignment.ts";
+import { committedView } from "./committed-view.ts";
 import { checkName, Group, type Member } from "./group.ts";
-import {
-  decodeGroupEvent,
-  encodeGroupEvent,
-  type GroupEvent,
-  type OffsetEvent,
-} from "./group-events.ts";
+import { decodeGroupEvent, encodeGroupEvent, type GroupEvent } from "./group-events.ts";
+import { GroupTable } from "./group-table.ts";
 import {
   decideHeartbeat,
   decideRemoval,
@@ -29,10 +24,8 @@ import {
   type MembershipContext,
   type TopicLookup,
 } from "./membership.ts";
-import { checkCommitter, checkEmpty, offsetEvents } from "./offset-commits.ts";
-
-// One decision is one batch: many lapsed offsets go in several.
-const lapsedPerDecisionMax = 1000;
+import { OffsetCommands } from "./offset-commands.ts";
+import { checkEmpty } from "./offset-commits.ts";
 
 /** Hears of changes as they are applied, also while a log is replayed. Must not throw. */
 export interface GroupObserver {
@@ -56,12 +49,19 @@ export type LastSeen = (group: string, memberId: string) => number;
 /** All groups by name. */
 export class GroupMachine implements StateMachine<GroupEvent> {
   readonly #options: GroupMachineOptions;
-  readonly #groups = new Map<string, Group>();
+  readonly #groups: GroupTable;
+  /** Commands about offsets. */
+  readonly offsets: OffsetCommands;
   #observer = nobody;
 
   /** @param options Topics are looked up while deciding; limits bound what is accepted. */
   constructor(options: GroupMachineOptions) {
     this.#options = options;
+    this.#groups = new GroupTable(options.limits.groupCountMax);
+    this.offsets = new OffsetCommands({
+      groups: this.#groups,
+      contextAt: (nowMs) => this.#context(nowMs),
+    });
   }
 
   /** From now on tells `observer` of changes, and nobody else. */
@@ -71,12 +71,12 @@ export class GroupMachine implements StateMachine<GroupEvent> {
 
   /** Every group, in the order they were made. */
   groups(): Iterable<Group> {
-    return this.#groups.values();
+    return this.#groups.all();
   }
 
   /** A group; null when there is none of that name. */
   find(group: string): Group | null {
-    return this.#groups.get(group) ?? null;
+    return this.#groups.find(group);
   }
 
   /**
@@ -92,7 +92,7 @@ export class GroupMachine implements StateMachine<GroupEvent> {
         throw new LogError("INVALID_REQUEST", `${memberEpoch} is not a member epoch`);
       }
       const known = this.find(name);
-      const group = known ?? (memberEpoch === 0 ? this.#newGroup(name) : new Group(name));
+      const group = known ?? (memberEpoch === 0 ? this.#groups.newGroup(name) : new Group(name));
       if (memberEpoch === -1) return decideRemoval(group, memberId, this.#context(nowMs));
       return decideHeartbeat(group, request, this.#context(nowMs));
     };
@@ -122,70 +122,12 @@ export class GroupMachine implements StateMachine<GroupEvent> {
     };
   }
 
-  /** Forgets the offsets of a topic that is gone, in all groups. */
-  forgetTopic(topic: string, topicId: string): Command<GroupEvent, void> {
-    return () => {
-      for (const group of this.groups()) {
-        if (!group.offsets.hasTopic(topic, topicId)) continue;
-        return { events: [{ kind: "topic", topic, topicId }], reply: undefined };
-      }
-      return nothing;
-    };
-  }
-
-  /** OffsetCommit. */
-  commit(request: OffsetCommitRequest): Command<GroupEvent, readonly OffsetCommitResult[]> {
-    return (nowMs) => {
-      const { group, offsets } = request;
-      checkName("group", group);
-      checkCommitter(this.find(group), request);
-      const events = this.#commitEvents(group, offsets, nowMs);
-      const reply = offsets.map(({ topic, partition }) => ({ topic, partition, error: null }));
-      return { events, reply };
-    };
-  }
-
-  /** AlterConsumerGroupOffsets: sets offsets while nobody reads. */
-  alter(group: string, offsets: readonly OffsetCommitPartition[]): Command<GroupEvent, void> {
-    return (nowMs) => {
-      checkName("group", group);
-      checkEmpty(group, this.find(group));
-      return { events: this.#commitEvents(group, offsets, nowMs), reply: undefined };
-    };
-  }
-
   /** DeleteGroups, one group. */
   delete(group: string): Command<GroupEvent, void> {
     return () => {
-      const known = this.#need(group);
+      const known = this.#groups.need(group);
       checkEmpty(group, known);
       return { events: [{ kind: "group", group, header: null }], reply: undefined };
-    };
-  }
-
-  /**
-   * Forgets offsets of a group that have lapsed, and the group when it has neither offsets nor members left. The reply
-   * is true when there may be more to forget.
-   */
-  expireOffsets(group: string): Command<GroupEvent, boolean> {
-    return (nowMs) => {
-      const known = this.find(group);
-      if (known === null) return { events: [], reply: false };
-      const rule = {
-        nowMs,
-        retentionMs: this.#options.limits.offsetsRetentionMs,
-        emptySinceMs: known.header.emptySinceMs,
-        subscribedTopics: known.subscribedTopics(),
-      };
-      const lapsed = known.offsets.lapsed(rule, lapsedPerDecisionMax);
-      if (lapsed.length === 0) {
-        const isOver = known.offsets.isEmpty && known.members.size === 0;
-        return { events: isOver ? [{ kind: "group", group, header: null }] : [], reply: false };
-      }
-      const events = lapsed.map(({ topic, partition }): OffsetEvent => {
-        return { kind: "offset", group, topic, partition, committed: null };
-      });
-      return { events, reply: true };
     };
   }
 
@@ -193,22 +135,10 @@ export class GroupMachine implements StateMachine<GroupEvent> {
   committedOffsets(
     group: string,
     partitions: readonly TopicPartition[] | null,
+    options: OffsetFetchOptions = { member: null, requireStable: false },
   ): readonly CommittedOffset[] {
     checkName("group", group);
-    const offsets = this.find(group)?.offsets ?? null;
-    if (partitions !== null) {
-      return partitions.map(({ topic, partition }) => {
-        const committed = offsets?.find(topic, partition) ?? noCommit;
-        return { topic, partition, ...fieldsOf(committed) };
-      });
-    }
-    const all = [...(offsets?.entries() ?? [])].map(({ topic, partition, committed }) => {
-      return { topic, partition, ...fieldsOf(committed) };
-    });
-    return all.sort((left, right) => {
-      if (left.topic !== right.topic) return left.topic < right.topic ? -1 : 1;
-      return left.partition - right.partition;
-    });
+    return committedView(this.find(group), partitions, options);
   }
 
   /** Every group as listed, by name. */
@@ -219,7 +149,7 @@ export class GroupMachine implements StateMachine<GroupEvent> {
 
   /** ConsumerGroupDescribe. Throws GROUP_ID_NOT_FOUND. */
   describe(group: string, lastSeen: LastSeen): GroupDescription {
-    const known = this.#need(group);
+    const known = this.#groups.need(group);
     const members = [...known.members.values()].map((member) => ({
       memberId: member.memberId,
       instanceId: null,
@@ -243,26 +173,37 @@ export class GroupMachine implements StateMachine<GroupEvent> {
         return this.#applyGroup(event);
       case "member": {
         const { group, memberId, member } = event;
-        if (member !== null) this.#ensure(group).putMember(member);
+        if (member !== null) this.#groups.ensure(group).putMember(member);
         else this.find(group)?.removeMember(memberId);
         this.#observer.memberChanged(group, memberId, member);
         return this.#observer.groupChanged(group);
       }
       case "target":
-        this.#ensure(event.group).putTarget(event.memberId, event.target);
+        this.#groups.ensure(event.group).putTarget(event.memberId, event.target);
         return this.#observer.groupChanged(event.group);
       case "offset": {
         const { group, topic, partition, committed } = event;
-        if (committed !== null) this.#ensure(group).offsets.put(topic, partition, committed);
+        if (committed !== null) this.#groups.ensure(group).offsets.put(topic, partition, committed);
         else this.find(group)?.offsets.put(topic, partition, null);
         return;
       }
       case "classic":
-        if (event.generation !== null) this.#ensure(event.group).putGeneration(event.generation);
+        if (event.generation !== null)
+          this.#groups.ensure(event.group).putGeneration(event.generation);
         else this.find(event.group)?.putGeneration(null);
         return;
+      case "pending": {
+        const { group, pending } = event;
+        if (pending !== null) this.#groups.ensure(group).pending.put(event, pending);
+        else this.find(group)?.pending.put(event, null);
+        return;
+      }
       case "topic":
-        for (const group of this.groups()) group.offsets.removeTopic(event.topic, event.topicId);
+        for (const { offsets, pending } of this.groups()) {
+          offsets.removeTopic(event.topic, event.topicId);
+          pending.removeTopic(event.topic, event.topicId);
+        }
+        return;
     }
   }
 
@@ -275,7 +216,7 @@ export class GroupMachine implements StateMachine<GroupEvent> {
   }
 
   *snapshot(): Iterable<GroupEvent> {
-    for (const group of this.#groups.values()) {
+    for (const group of this.groups()) {
       const { name } = group;
       yield { kind: "group", group: name, header: group.header };
       const { classic } = group;
@@ -291,11 +232,13 @@ export class GroupMachine implements StateMachine<GroupEvent> {
       for (const { topic, partition, committed } of group.offsets.entries()) {
         yield { kind: "offset", group: name, topic, partition, committed };
       }
+      for (const { producerId, topic, partition, committed } of group.pending.entries()) {
+        yield { kind: "pending", group: name, producerId, topic, partition, pending: committed };
+      }
     }
   }
 
   clear(): void {
-    for (const group of this.groups()) group.clear();
     this.#groups.clear();
   }
 
@@ -306,65 +249,18 @@ export class GroupMachine implements StateMachine<GroupEvent> {
     readonly group: string;
     readonly header: Group["header"] | null;
   }): void {
-    if (header !== null) this.#ensure(group).header = header;
-    else {
-      // A snapshot under way may be walking through it.
-      this.find(group)?.clear();
-      this.#groups.delete(group);
-    }
+    if (header !== null) this.#groups.ensure(group).header = header;
+    else this.#groups.remove(group);
     this.#observer.groupChanged(group);
-  }
-
-  #commitEvents(
-    name: string,
-    offsets: readonly OffsetCommitPartition[],
-    nowMs: number,
-  ): readonly GroupEvent[] {
-    const events = offsetEvents(name, offsets, this.#context(nowMs));
-    if (this.find(name) !== null) return events;
-    return [{ kind: "group", group: name, header: this.#newGroup(name).header }, ...events];
   }
 
   #context(nowMs: number): MembershipContext {
     const { topics, limits } = this.#options;
     return { topics, limits, nowMs };
   }
-
-  /** A group to decide on that is not there yet; only events put it there. */
-  #newGroup(name: string): Group {
-    const { groupCountMax } = this.#options.limits;
-    if (this.#groups.size >= groupCountMax) {
-      throw new LogError(
-        "POLICY_VIOLATION",
-        `there are ${groupCountMax} groups; delete some first`,
-      );
-    }
-    return new Group(name);
-  }
-
-  #ensure(name: string): Group {
-    const known = this.#groups.get(name);
-    if (known !== undefined) return known;
-    const group = new Group(name);
-    this.#groups.set(name, group);
-    return group;
-  }
-
-  #need(name: string): Group {
-    const known = this.find(name);
-    if (known !== null) return known;
-    throw new LogError("GROUP_ID_NOT_FOUND", `there is no group ${name}`);
-  }
 }
 
 const nothing = { events: [], reply: undefined } as const;
-
-const noCommit = { offset: -1, metadata: "", committedAtMs: -1 };
-
-function fieldsOf(committed: typeof noCommit): typeof noCommit & { readonly error: null } {
-  const { offset, metadata, committedAtMs } = committed;
-  return { offset, metadata, committedAtMs, error: null };
-}
 
 function listingOf(group: Group): GroupListing {
   const topics = new Set([...group.subscribedTopics(), ...group.offsets.topics()]);

@@ -1,7 +1,6 @@
 // Consumer groups as the waist wants them: the group machine on a coordinator, sessions, waiters and topic changes.
 
 import type { Clock } from "../base/clock.ts";
-import { LogError } from "../base/error.ts";
 import type { Logger } from "../base/logger.ts";
 import { type Random, randomUuid } from "../base/random.ts";
 import { TimerQueue } from "../base/timer-queue.ts";
@@ -18,7 +17,10 @@ import type {
   OffsetCommitPartition,
   OffsetCommitRequest,
   OffsetCommitResult,
+  OffsetFetchOptions,
+  ProducerIdentity,
   TopicPartition,
+  TransactionalOffsetCommit,
 } from "../services.ts";
 import { AssignmentWaiters } from "./assignment-waiters.ts";
 import type { GroupEvent } from "./group-events.ts";
@@ -125,22 +127,48 @@ export class GroupServicesOver implements GroupServices {
   }
 
   commitOffsets(request: OffsetCommitRequest): Promise<readonly OffsetCommitResult[]> {
-    return this.#coordinator.run(this.#machine.commit(request));
+    return this.#coordinator.run(this.#machine.offsets.commit(request));
   }
 
   committedOffsets(
     group: string,
     partitions: readonly TopicPartition[] | null,
+    options?: OffsetFetchOptions,
   ): Promise<readonly CommittedOffset[]> {
-    return this.#coordinator.query(() => this.#machine.committedOffsets(group, partitions));
+    return this.#coordinator.query(() =>
+      this.#machine.committedOffsets(group, partitions, options),
+    );
   }
 
   alterOffsets(group: string, offsets: readonly OffsetCommitPartition[]): Promise<void> {
-    return this.#coordinator.run(this.#machine.alter(group, offsets));
+    return this.#coordinator.run(this.#machine.offsets.alter(group, offsets));
   }
 
-  deleteOffsets(): Promise<readonly OffsetCommitResult[]> {
-    return Promise.reject(new LogError("UNSUPPORTED_VERSION", "comes with the next change"));
+  deleteOffsets(
+    group: string,
+    partitions: readonly TopicPartition[],
+  ): Promise<readonly OffsetCommitResult[]> {
+    return this.#coordinator.run(this.#machine.offsets.delete(group, partitions));
+  }
+
+  /**
+   * TxnOffsetCommit (API 28): the offsets are kept aside until `endTransaction`. One result a partition; a group that
+   * does not exist is made. That the producer is in an open transaction with the group is the caller's to check, in the
+   * same turn: otherwise the transaction may end before its offsets are here, and nothing would settle them.
+   *
+   * @throws UNKNOWN_MEMBER_ID, ILLEGAL_GENERATION, FENCED_INSTANCE_ID, when a member is named; INVALID_GROUP_ID,
+   *         POLICY_VIOLATION
+   */
+  commitTransactional(request: TransactionalOffsetCommit): Promise<readonly OffsetCommitResult[]> {
+    return this.#coordinator.run(this.#machine.offsets.commitTransactional(request));
+  }
+
+  /**
+   * Commits or drops what the producer has pending in a group, whole or not at all; durable when it resolves. Harmless
+   * when repeated, and when there is nothing or no such group.
+   */
+  endTransaction(group: string, producer: ProducerIdentity, isCommit: boolean): Promise<void> {
+    return this.#coordinator.run(this.#machine.offsets.endTransaction(group, producer, isCommit));
   }
 
   list(): Promise<readonly GroupListing[]> {
@@ -166,7 +194,7 @@ export class GroupServicesOver implements GroupServices {
 
   /** To be called after a topic was deleted: its offsets are forgotten, its readers get a new target. */
   topicDeleted(topic: string, topicId: string): void {
-    this.#eventually(`forget ${topicId}`, this.#machine.forgetTopic(topic, topicId));
+    this.#eventually(`forget ${topicId}`, this.#machine.offsets.forgetTopic(topic, topicId));
     this.topicChanged(topic);
   }
 
@@ -185,12 +213,14 @@ export class GroupServicesOver implements GroupServices {
     const gone = new Map<string, string>();
     for (const group of this.#machine.groups()) {
       this.#refresh(group.name);
-      for (const { topic, committed } of group.offsets.entries()) {
-        if (topics(topic)?.topicId !== committed.topicId) gone.set(committed.topicId, topic);
+      for (const offsets of [group.offsets, group.pending]) {
+        for (const { topic, committed } of offsets.entries()) {
+          if (topics(topic)?.topicId !== committed.topicId) gone.set(committed.topicId, topic);
+        }
       }
     }
     for (const [topicId, topic] of gone) {
-      this.#eventually(`forget ${topicId}`, this.#machine.forgetTopic(topic, topicId));
+      this.#eventually(`forget ${topicId}`, this.#machine.offsets.forgetTopic(topic, topicId));
     }
     this.#waiters.wakeAll(false);
   }
@@ -222,7 +252,7 @@ export class GroupServicesOver implements GroupServices {
   async #expireOffsets(): Promise<void> {
     const names = [...this.#machine.groups()].map((group) => group.name);
     for (const name of names) {
-      while (await this.#coordinator.run(this.#machine.expireOffsets(name)));
+      while (await this.#coordinator.run(this.#machine.offsets.expire(name)));
     }
   }
 }

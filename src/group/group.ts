@@ -15,7 +15,8 @@ import type { GroupState } from "../services.ts";
 import { type Assignment, emptyAssignment, isEqual, isSubset, union } from "./assignment.ts";
 import type { AssignorName } from "./assignors.ts";
 import { ClassicGroup, type Generation, rebuilt } from "./classic-group.ts";
-import { CommittedOffsets } from "./offsets.ts";
+import { OffsetTable } from "./offsets.ts";
+import { PendingOffsets } from "./pending-offsets.ts";
 import { type Progress, reconcile } from "./reconcile.ts";
 
 /** One member. Replaced as a whole, never changed. */
@@ -70,7 +71,9 @@ export function checkName(what: "group" | "member", name: string): void {
 /** One group's state. */
 export class Group {
   readonly name: string;
-  readonly offsets = new CommittedOffsets();
+  readonly offsets = new OffsetTable();
+  /** What open transactions are about to commit. */
+  readonly pending = new PendingOffsets();
   readonly #members = new Map<string, Member>();
   readonly #targets = new Map<string, Assignment>();
   /** Who has each partition or is still giving it up. */
@@ -199,6 +202,7 @@ export class Group {
     this.#targets.clear();
     this.#owners.clear();
     this.offsets.clear();
+    this.pending.clear();
     this.header = newGroupHeader;
   }
 

@@ -10,13 +10,15 @@ export interface Committed {
   readonly committedAtMs: number;
   /** Which topic of that name: a topic made anew under an old name starts without offsets. */
   readonly topicId: string;
+  /** Leader epoch of the record before, as the client told it; -1 when it did not. */
+  readonly leaderEpoch: number;
 }
 
 /** One entry with its partition. */
-export interface CommittedEntry {
+export interface OffsetEntry<Offset> {
   readonly topic: string;
   readonly partition: number;
-  readonly committed: Committed;
+  readonly committed: Offset;
 }
 
 /** When the offsets of a group lapse. */
@@ -30,9 +32,9 @@ export interface ExpiryRule {
   readonly subscribedTopics: ReadonlySet<string>;
 }
 
-/** Committed offsets by topic and partition. */
-export class CommittedOffsets {
-  readonly #byTopic = new Map<string, Map<number, Committed>>();
+/** Offsets by topic and partition. */
+export class OffsetTable<Offset extends Committed = Committed> {
+  readonly #byTopic = new Map<string, Map<number, Offset>>();
 
   /** True when nothing is committed. */
   get isEmpty(): boolean {
@@ -53,12 +55,12 @@ export class CommittedOffsets {
   }
 
   /** The committed offset of a partition; null when there is none. */
-  find(topic: string, partition: number): Committed | null {
+  find(topic: string, partition: number): Offset | null {
     return this.#byTopic.get(topic)?.get(partition) ?? null;
   }
 
   /** Sets a committed offset, or removes it with null. */
-  put(topic: string, partition: number, committed: Committed | null): void {
+  put(topic: string, partition: number, committed: Offset | null): void {
     const partitions = this.#byTopic.get(topic);
     if (committed !== null) {
       if (partitions === undefined) this.#byTopic.set(topic, new Map([[partition, committed]]));
@@ -86,26 +88,30 @@ export class CommittedOffsets {
   }
 
   /** Every entry, in the order of first commits; stands changes while it runs. */
-  *entries(): IterableIterator<CommittedEntry> {
+  *entries(): IterableIterator<OffsetEntry<Offset>> {
     for (const [topic, partitions] of this.#byTopic) {
       for (const [partition, committed] of partitions) yield { topic, partition, committed };
     }
   }
+}
 
-  /**
-   * The offsets that have lapsed, `countMax` at most.
-   *
-   * An offset is needed while a member reads its topic, and was until the group lost its last member or it was
-   * committed, whichever came later.
-   */
-  lapsed(rule: ExpiryRule, countMax: number): readonly CommittedEntry[] {
-    const lapsed: CommittedEntry[] = [];
-    for (const entry of this.entries()) {
-      if (lapsed.length >= countMax) break;
-      if (rule.subscribedTopics.has(entry.topic)) continue;
-      const neededAtMs = Math.max(entry.committed.committedAtMs, rule.emptySinceMs ?? 0);
-      if (rule.nowMs - neededAtMs >= rule.retentionMs) lapsed.push(entry);
-    }
-    return lapsed;
+/**
+ * The offsets that have lapsed, `countMax` at most.
+ *
+ * An offset is needed while a member reads its topic, and was until the group lost its last member or it was
+ * committed, whichever came later.
+ */
+export function lapsedOffsets(
+  offsets: OffsetTable,
+  rule: ExpiryRule,
+  countMax: number,
+): readonly OffsetEntry<Committed>[] {
+  const lapsed: OffsetEntry<Committed>[] = [];
+  for (const entry of offsets.entries()) {
+    if (lapsed.length >= countMax) break;
+    if (rule.subscribedTopics.has(entry.topic)) continue;
+    const neededAtMs = Math.max(entry.committed.committedAtMs, rule.emptySinceMs ?? 0);
+    if (rule.nowMs - neededAtMs >= rule.retentionMs) lapsed.push(entry);
   }
+  return lapsed;
 }

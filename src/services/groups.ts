@@ -54,6 +54,8 @@ export interface OffsetCommitPartition extends TopicPartition {
   /** The next offset to read. */
   readonly offset: number;
   readonly metadata: string;
+  /** Leader epoch of the record before, kept for the client; absent or -1 when it knows none. */
+  readonly leaderEpoch?: number;
 }
 
 /** What became of one partition of a commit. */
@@ -68,14 +70,15 @@ export interface OffsetCommitRequest {
   /** Names a static member; null or absent for dynamic ones. */
   readonly instanceId?: string | null;
   /**
-   * The member's epoch (of a classic group: its generation): then every partition must be the member's, or one it is
-   * giving up. With -1 the member must exist and no partition may be another member's.
+   * The member's epoch (of a classic group: its generation). With `allOrNone` every partition must be the member's too,
+   * or one it is giving up; and with -1 the member must exist and no partition may be another member's.
    */
   readonly memberEpoch: number;
   readonly offsets: readonly OffsetCommitPartition[];
   /**
-   * (ours) True (the default): one bad partition refuses all by throwing. False: it is named in the results, and the
-   * others commit.
+   * (ours) True (the default): one bad partition refuses all by throwing. False does as Kafka: it is named in the
+   * results, and the others commit; of members the epoch alone is checked, not what they have; and who is no member is
+   * refused by Kafka's names.
    */
   readonly allOrNone?: boolean;
 }
@@ -84,6 +87,8 @@ export interface OffsetCommitRequest {
 export interface CommittedOffset extends TopicPartition {
   readonly offset: number;
   readonly metadata: string;
+  /** As it was committed; -1 when none was. */
+  readonly leaderEpoch: number;
   /** Unix ms of the commit; -1 when none. */
   readonly committedAtMs: number;
   /** UNSTABLE_OFFSET_COMMIT when a stable one was asked for and a transaction is about to change it; else null. */
@@ -162,7 +167,8 @@ export interface GroupServices {
    * @throws STALE_MEMBER_EPOCH (also for a partition that is not the member's), FENCED_MEMBER_EPOCH (no such member),
    *         NON_EMPTY_GROUP (no member named, but there are some), UNKNOWN_TOPIC_OR_PARTITION, INVALID_REQUEST,
    *         OFFSET_METADATA_TOO_LARGE, INVALID_GROUP_ID, POLICY_VIOLATION; of classic groups UNKNOWN_MEMBER_ID,
-   *         ILLEGAL_GENERATION, REBALANCE_IN_PROGRESS, FENCED_INSTANCE_ID
+   *         ILLEGAL_GENERATION, REBALANCE_IN_PROGRESS, FENCED_INSTANCE_ID. Without `allOrNone` UNKNOWN_MEMBER_ID (no
+   *         such member, or none named and there are some), GROUP_ID_NOT_FOUND (a member named, but no such group)
    */
   commitOffsets(request: OffsetCommitRequest): Promise<readonly OffsetCommitResult[]>;
   /**

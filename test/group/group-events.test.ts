@@ -14,6 +14,14 @@ const assignment = fc
   .array(fc.record({ topic: text, partitions: fc.array(fc.nat(99)) }), { maxLength: 4 })
   .map(assignmentOf);
 
+const committedFields = {
+  offset: integer,
+  metadata: text,
+  committedAtMs: integer,
+  topicId: text,
+  leaderEpoch: fc.integer({ min: -1, max: 9 }),
+};
+
 const anyEvent: fc.Arbitrary<GroupEvent> = fc.oneof(
   fc.record({
     kind: fc.constant("group" as const),
@@ -58,8 +66,16 @@ const anyEvent: fc.Arbitrary<GroupEvent> = fc.oneof(
     group: text,
     topic: text,
     partition: integer,
-    committed: fc.option(
-      fc.record({ offset: integer, metadata: text, committedAtMs: integer, topicId: text }),
+    committed: fc.option(fc.record(committedFields), { nil: null }),
+  }),
+  fc.record({
+    kind: fc.constant("pending" as const),
+    group: text,
+    producerId: integer,
+    topic: text,
+    partition: integer,
+    pending: fc.option(
+      fc.record({ ...committedFields, producerEpoch: integer, sequence: integer }),
       { nil: null },
     ),
   }),
@@ -82,15 +98,18 @@ describe("group events", () => {
   });
 
   test("on disk: JSON text that can be read in a dump, and stays as it is", () => {
-    const committed = { offset: 17, metadata: "é", committedAtMs: 1, topicId: "x" };
+    const fields = { offset: 17, metadata: "é", committedAtMs: 1, topicId: "x" };
+    const committed = { ...fields, leaderEpoch: 4 };
     const event: GroupEvent = { kind: "offset", group: "g", topic: "t", partition: 3, committed };
     const { key, value } = encodeGroupEvent(event);
     expect(Buffer.from(key).toString()).toBe(
       '{"kind":"offset","group":"g","topic":"t","partition":3}',
     );
     expect(Buffer.from(value ?? []).toString()).toBe(
-      '{"version":1,"offset":17,"metadata":"é","committedAtMs":1,"topicId":"x"}',
+      '{"version":1,"offset":17,"metadata":"é","committedAtMs":1,"topicId":"x","leaderEpoch":4}',
     );
+    const older = stored({ ...event, committed: undefined }, { version: 1, ...fields });
+    expect(older).toEqual({ ...event, committed: { ...fields, leaderEpoch: -1 } });
   });
 
   test("of a newer program: a kind or version not known is skipped", () => {

@@ -41,7 +41,11 @@ interface CommitFields {
 function commit(machine: GroupMachine, fields: CommitFields = {}): void {
   const { group = "g", topic = "t", partition = 0, offset = 1, nowMs } = fields;
   const offsets = [{ topic, partition, offset, metadata: "" }];
-  runOn(machine, machine.commit({ group, memberId: "", memberEpoch: -1, offsets }), nowMs);
+  runOn(machine, machine.offsets.commit({ group, memberId: "", memberEpoch: -1, offsets }), nowMs);
+}
+
+function byText(left: unknown, right: unknown): number {
+  return JSON.stringify(left) < JSON.stringify(right) ? -1 : 1;
 }
 
 function stateOf(machine: GroupMachine): unknown {
@@ -51,10 +55,9 @@ function stateOf(machine: GroupMachine): unknown {
       machine.describe(group, () => 0),
       machine.find(group)?.header,
       machine.committedOffsets(group, null),
+      [...(machine.find(group)?.pending.entries() ?? [])].sort(byText),
     ]);
 }
-
-const dayMs = 86_400_000;
 
 describe("group machine: groups", () => {
   test("listed by name with state, members and topics read or committed", () => {
@@ -107,84 +110,15 @@ describe("group machine: groups", () => {
     });
     expect(refusalOf(machine, machine.heartbeat(request))).toBe("POLICY_VIOLATION");
     const offsets = [{ topic: "t", partition: 0, offset: 1, metadata: "" }];
-    expect(refusalOf(machine, machine.alter("two", offsets))).toBe("POLICY_VIOLATION");
+    expect(refusalOf(machine, machine.offsets.alter("two", offsets))).toBe("POLICY_VIOLATION");
     join(machine, "b", { group: "one" });
   });
 });
 
-describe("group machine: offsets", () => {
-  test("listed by topic and partition; asked for by name, in the order asked", () => {
-    const { machine } = newMachine();
-    for (const [topic, partition] of [
-      ["u", 1],
-      ["t", 2],
-      ["t", 0],
-    ] as const) {
-      commit(machine, { topic, partition });
-    }
-    const all = machine.committedOffsets("g", null);
-    expect(all.map(({ topic, partition }) => `${topic}${partition}`)).toEqual(["t0", "t2", "u1"]);
-    const asked = [
-      { topic: "u", partition: 1 },
-      { topic: "t", partition: 1 },
-    ];
-    expect(machine.committedOffsets("g", asked).map(({ offset }) => offset)).toEqual([1, -1]);
-  });
-
-  test("a deleted topic: its offsets go in all groups, those of its successor stay", () => {
-    const { machine, topics } = newMachine();
-    const oldId = topics.lookup("t")?.topicId ?? "";
-    commit(machine, { group: "g" });
-    commit(machine, { group: "h" });
-    topics.topics.delete("t");
-    topics.set("t", 1);
-    commit(machine, { group: "k" });
-    const { events } = runOn(machine, machine.forgetTopic("t", oldId));
-    expect(events.length).toBe(1);
-    expect(["g", "h", "k"].map((group) => machine.committedOffsets(group, null).length)).toEqual([
-      0, 0, 1,
-    ]);
-    expect(runOn(machine, machine.forgetTopic("t", oldId)).events).toEqual([]);
-  });
-
-  test("lapsed: forgotten in slices, then the group; a group with members stays", () => {
-    const { machine, topics } = newMachine();
-    topics.set("wide", 1500);
-    for (let partition = 0; partition < 1500; partition++) {
-      commit(machine, { topic: "wide", partition, nowMs: 0 });
-    }
-    const expire = (nowMs: number) => runOn(machine, machine.expireOffsets("g"), nowMs);
-    expect(expire(7 * dayMs - 1)).toEqual({ events: [], reply: false });
-    expect(expire(7 * dayMs)).toMatchObject({ reply: true });
-    expect(machine.committedOffsets("g", null).length).toBe(500);
-    expect(expire(7 * dayMs).reply).toBe(true);
-    expect(machine.find("g")?.offsets.isEmpty).toBe(true);
-    join(machine, "a");
-    expect(expire(7 * dayMs)).toEqual({ events: [], reply: false });
-    leave(machine, "a");
-    expect(expire(7 * dayMs).reply).toBe(false);
-    expect(machine.find("g")).toBe(null);
-    expect(expire(7 * dayMs)).toEqual({ events: [], reply: false });
-  });
-
-  test("not lapsed: what members read, and what they read until a while ago", () => {
-    const { machine } = newMachine();
-    commit(machine, { topic: "t", nowMs: 0 });
-    commit(machine, { topic: "u", nowMs: 0 });
-    join(machine, "a", { nowMs: 0 });
-    runOn(machine, machine.expireOffsets("g"), 8 * dayMs);
-    expect(machine.committedOffsets("g", null).map(({ topic }) => topic)).toEqual(["t"]);
-    leave(machine, "a", 8 * dayMs);
-    runOn(machine, machine.expireOffsets("g"), 14 * dayMs);
-    expect(machine.committedOffsets("g", null).length).toBe(1);
-    runOn(machine, machine.expireOffsets("g"), 15 * dayMs);
-    expect(machine.committedOffsets("g", null).length).toBe(0);
-  });
-});
-
 describe("group machine: snapshot", () => {
+  const kinds = ["join", "leave", "commit", "delete", "expire", "beat", "txn", "end", "abort"];
   const step = fc.record({
-    kind: fc.constantFrom("join", "leave", "commit", "delete", "expire", "beat"),
+    kind: fc.constantFrom(...kinds),
     group: fc.constantFrom("g", "h"),
     who: fc.constantFrom("a", "b", "c"),
     partition: fc.nat(3),
@@ -212,9 +146,24 @@ describe("group machine: snapshot", () => {
       if (kind === "leave")
         return machine.heartbeat(beat({ group, memberId: who, memberEpoch: -1 }));
       if (kind === "commit")
-        return machine.commit({ group, memberId: who, memberEpoch: -1, offsets });
+        return machine.offsets.commit({ group, memberId: who, memberEpoch: -1, offsets });
       if (kind === "delete") return machine.delete(group);
-      if (kind === "expire") return machine.expireOffsets(group);
+      if (kind === "expire") return machine.offsets.expire(group);
+      const producer = { producerId: who.charCodeAt(0), producerEpoch: 0 };
+      if (kind === "end" || kind === "abort") {
+        return machine.offsets.endTransaction(group, producer, kind === "end");
+      }
+      if (kind === "txn") {
+        return machine.offsets.commitTransactional({
+          group,
+          ...producer,
+          transactionalId: who,
+          memberId: "",
+          groupInstanceId: null,
+          generationIdOrMemberEpoch: -1,
+          offsets,
+        });
+      }
       return machine.heartbeat(beat({ group, memberId: who, memberEpoch, ownedPartitions: owned }));
     };
     const command = run();

@@ -23,7 +23,7 @@ function commit(
   memberEpoch: number,
   ...offsets: OffsetCommitPartition[]
 ): string {
-  return refusalOf(machine, machine.commit({ group: "g", memberId, memberEpoch, offsets }));
+  return refusalOf(machine, machine.offsets.commit({ group: "g", memberId, memberEpoch, offsets }));
 }
 
 function heartbeat(memberId: string, memberEpoch: number, owned: readonly number[] | null): void {
@@ -44,7 +44,15 @@ describe("commit: without members", () => {
     expect(machine.find("g")?.state).toBe("EMPTY");
     expect(offsetOf(0)).toBe(3);
     expect(machine.committedOffsets("g", [at(1)])).toEqual([
-      { topic: "t", partition: 1, offset: -1, metadata: "", committedAtMs: -1, error: null },
+      {
+        topic: "t",
+        partition: 1,
+        offset: -1,
+        metadata: "",
+        leaderEpoch: -1,
+        committedAtMs: -1,
+        error: null,
+      },
     ]);
     expect(machine.committedOffsets("other", null)).toEqual([]);
   });
@@ -103,7 +111,7 @@ describe("commit: with members", () => {
 
 describe("alter", () => {
   test("sets offsets while nobody reads, of a group that may be new", () => {
-    const alter = () => refusalOf(machine, machine.alter("g", [at(0, { offset: 9 })]));
+    const alter = () => refusalOf(machine, machine.offsets.alter("g", [at(0, { offset: 9 })]));
     expect(alter()).toBe("ok");
     expect(offsetOf(0)).toBe(9);
     heartbeat("a", 0, []);

@@ -1,8 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { type Committed, CommittedOffsets, type ExpiryRule } from "../../src/group/offsets.ts";
+import {
+  type Committed,
+  type ExpiryRule,
+  lapsedOffsets,
+  OffsetTable,
+} from "../../src/group/offsets.ts";
 
 function committed(offset: number, fields: Partial<Committed> = {}): Committed {
-  return { offset, metadata: "", committedAtMs: 1000, topicId: "id", ...fields };
+  return { offset, metadata: "", committedAtMs: 1000, topicId: "id", leaderEpoch: -1, ...fields };
 }
 
 function rule(fields: Partial<ExpiryRule> = {}): ExpiryRule {
@@ -17,7 +22,7 @@ function rule(fields: Partial<ExpiryRule> = {}): ExpiryRule {
 
 describe("committed offsets", () => {
   test("put and find: the last one counts; null removes", () => {
-    const offsets = new CommittedOffsets();
+    const offsets = new OffsetTable();
     offsets.put("t", 0, committed(1));
     offsets.put("t", 0, committed(2));
     offsets.put("t", 1, committed(3));
@@ -32,7 +37,7 @@ describe("committed offsets", () => {
   });
 
   test("a topic is gone: only the offsets of that topic's id go", () => {
-    const offsets = new CommittedOffsets();
+    const offsets = new OffsetTable();
     offsets.put("t", 0, committed(1, { topicId: "old" }));
     offsets.put("t", 1, committed(2, { topicId: "new" }));
     expect(offsets.hasTopic("t", "old")).toBe(true);
@@ -43,27 +48,27 @@ describe("committed offsets", () => {
   });
 
   test("lapsing: after the retention, from the commit on", () => {
-    const offsets = new CommittedOffsets();
+    const offsets = new OffsetTable();
     offsets.put("t", 0, committed(1, { committedAtMs: 1000 }));
     offsets.put("t", 1, committed(1, { committedAtMs: 1001 }));
-    expect(offsets.lapsed(rule(), 10).map(({ partition }) => partition)).toEqual([0]);
+    expect(lapsedOffsets(offsets, rule(), 10).map(({ partition }) => partition)).toEqual([0]);
   });
 
   test("lapsing: counts from when the group lost its last member, if that was later", () => {
-    const offsets = new CommittedOffsets();
+    const offsets = new OffsetTable();
     offsets.put("t", 0, committed(1, { committedAtMs: 1000 }));
-    expect(offsets.lapsed(rule({ emptySinceMs: 1500 }), 10)).toEqual([]);
-    expect(offsets.lapsed(rule({ emptySinceMs: 500 }), 10).length).toBe(1);
-    expect(offsets.lapsed(rule({ emptySinceMs: 1500, nowMs: 2500 }), 10).length).toBe(1);
+    expect(lapsedOffsets(offsets, rule({ emptySinceMs: 1500 }), 10)).toEqual([]);
+    expect(lapsedOffsets(offsets, rule({ emptySinceMs: 500 }), 10).length).toBe(1);
+    expect(lapsedOffsets(offsets, rule({ emptySinceMs: 1500, nowMs: 2500 }), 10).length).toBe(1);
   });
 
   test("lapsing: never while members read the topic; and as many at a time as asked for", () => {
-    const offsets = new CommittedOffsets();
+    const offsets = new OffsetTable();
     for (let partition = 0; partition < 5; partition++) {
       offsets.put("read", partition, committed(1));
       offsets.put("left", partition, committed(1));
     }
-    const lapsed = offsets.lapsed(rule({ subscribedTopics: new Set(["read"]) }), 3);
+    const lapsed = lapsedOffsets(offsets, rule({ subscribedTopics: new Set(["read"]) }), 3);
     expect(lapsed.map(({ topic }) => topic)).toEqual(["left", "left", "left"]);
   });
 });

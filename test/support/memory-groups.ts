@@ -151,8 +151,8 @@ export class MemoryGroups implements GroupServices {
     const known = this.#groups.get(name)?.offsets ?? new Map<string, CommittedOffset>();
     if (partitions === null) return [...known.values()];
     return partitions.map(({ topic, partition }) => {
-      const none = { topic, partition, offset: -1, metadata: "", committedAtMs: -1, error: null };
-      return known.get(keyOf({ topic, partition })) ?? none;
+      const none = { offset: -1, metadata: "", leaderEpoch: -1, committedAtMs: -1, error: null };
+      return known.get(keyOf({ topic, partition })) ?? { topic, partition, ...none };
     });
   }
 
@@ -289,7 +289,7 @@ export class MemoryGroups implements GroupServices {
       }
     }
     for (const offset of offsets)
-      group.offsets.set(keyOf(offset), { ...offset, committedAtMs, error: null });
+      group.offsets.set(keyOf(offset), { leaderEpoch: -1, ...offset, committedAtMs, error: null });
   }
 
   #listing(group: Group): GroupListing {

@@ -169,6 +169,8 @@ function changeRoutes(app: FastifyInstance, { context, sessions }: GroupOptions)
   );
 }
 
+const noCommit = { offset: -1, metadata: "", leaderEpoch: -1, committedAtMs: -1, error: null };
+
 // Committed offsets, and null for the other partitions of topics the group reads.
 async function groupOffsets(
   { services }: HttpContext,
@@ -180,6 +182,6 @@ async function groupOffsets(
   const present = topics.filter((topic) => services.topics.lookup(topic) !== null);
   const open = partitionsOf(services, present)
     .filter(({ topic, partition }) => !known.has(`${partition} ${topic}`))
-    .map((place) => ({ ...place, offset: -1, metadata: "", committedAtMs: -1, error: null }));
+    .map((place) => ({ ...place, ...noCommit }));
   return offsetViews(services, [...committed, ...open].sort(byPlace));
 }
