@@ -1,9 +1,6 @@
 // The door's own counters: plain numbers while requests run, read when somebody asks.
 
-/** Upper bounds of the latency histogram's buckets, in seconds. */
-export const latencyBucketsSeconds = [
-  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
-] as const;
+import { LatencyCounts } from "../latency.ts";
 
 /** Requests of one method and route. */
 export class RouteCounters {
@@ -12,10 +9,7 @@ export class RouteCounters {
   readonly route: string;
   /** Requests by status. */
   readonly countByStatus = new Map<number, number>();
-  /** Requests by latency bucket; the last is for those above every bound. */
-  readonly countByBucket: number[] = new Array<number>(latencyBucketsSeconds.length + 1).fill(0);
-  /** Sum of latencies. */
-  secondsSum = 0;
+  readonly latency = new LatencyCounts();
 
   constructor(method: string, route: string) {
     this.method = method;
@@ -25,13 +19,7 @@ export class RouteCounters {
   /** Counts one request. */
   observe(status: number, seconds: number): void {
     this.countByStatus.set(status, (this.countByStatus.get(status) ?? 0) + 1);
-    let bucket = 0;
-    while (bucket < latencyBucketsSeconds.length) {
-      if (seconds <= (latencyBucketsSeconds[bucket] ?? 0)) break;
-      bucket++;
-    }
-    this.countByBucket[bucket] = (this.countByBucket[bucket] ?? 0) + 1;
-    this.secondsSum += seconds;
+    this.latency.observe(seconds);
   }
 }
 

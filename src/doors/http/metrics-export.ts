@@ -1,10 +1,10 @@
 // Shows the door's counters in a Prometheus registry: read when scraped, so that requests pay for nothing but a
 // sum.
 
-import type { Metric, Registry } from "prom-client";
+import type { Registry } from "prom-client";
 import { collectDefaultMetrics, Counter, Gauge } from "prom-client";
+import { type LabelledLatency, latencyMetric } from "../latency.ts";
 import type { HttpMetrics } from "./http-metrics.ts";
-import { latencyBucketsSeconds } from "./http-metrics.ts";
 
 /** Registers the process's usual metrics and the door's own. Call it once for each registry. */
 export function exportMetrics(registry: Registry, metrics: HttpMetrics): void {
@@ -43,7 +43,11 @@ export function exportMetrics(registry: Registry, metrics: HttpMetrics): void {
       }
     },
   });
-  registry.registerMetric(latencyMetric(metrics));
+  const duration = {
+    name: "varve_http_request_duration_seconds",
+    help: "From a request's headers to the end of its reply.",
+  };
+  registry.registerMetric(latencyMetric(duration, () => latencies(metrics)));
   total("varve_http_body_bytes_total", "Bytes of request bodies taken.", () => metrics.bytesIn);
   total("varve_http_record_bytes_total", "Bytes of record replies sent.", () => metrics.bytesOut);
   total("varve_http_records_in_total", "Records taken over HTTP.", () => metrics.recordsIn);
@@ -61,28 +65,8 @@ export function exportMetrics(registry: Registry, metrics: HttpMetrics): void {
   );
 }
 
-// prom-client's own histogram counts while it observes; this one is built from our buckets when it is asked for.
-function latencyMetric(metrics: HttpMetrics): Metric {
-  const name = "varve_http_request_duration_seconds";
-  const metric = {
-    name,
-    get: async () => {
-      const values: object[] = [];
-      for (const { method, route, countByBucket, secondsSum } of metrics.routes()) {
-        const labels = { method, route };
-        let count = 0;
-        for (const [index, inBucket] of countByBucket.entries()) {
-          count += inBucket;
-          const le = latencyBucketsSeconds[index] ?? "+Inf";
-          values.push({ metricName: `${name}_bucket`, labels: { ...labels, le }, value: count });
-        }
-        values.push({ metricName: `${name}_sum`, labels, value: secondsSum });
-        values.push({ metricName: `${name}_count`, labels, value: count });
-      }
-      const help = "From a request's headers to the end of its reply.";
-      return { name, help, type: "histogram", aggregator: "sum", values };
-    },
-    reset: () => undefined,
-  };
-  return metric as unknown as Metric;
+function* latencies(metrics: HttpMetrics): Iterable<LabelledLatency> {
+  for (const { method, route, latency } of metrics.routes()) {
+    yield { labels: { method, route }, latency };
+  }
 }

@@ -16,9 +16,9 @@ export const kafkaErrorCode = {
   OFFSET_BELOW_LOG_START: 1,
   CORRUPT_MESSAGE: 2,
   UNKNOWN_TOPIC_OR_PARTITION: 3,
+  REQUEST_TIMED_OUT: 7,
   // Retried without asking for metadata first, as a server that is short of room wants it.
   SERVER_OVERLOADED: 7,
-  REQUEST_TIMED_OUT: 7,
   REQUEST_TOO_SLOW: 7,
   // Clients ask for metadata before they retry, find the connection closed, and look for the server anew.
   SERVER_STOPPING: 6,
@@ -91,6 +91,17 @@ export const kafkaErrorCode = {
 /** The code of an error; 0 (NONE) for null. */
 export function codeOf(error: ErrorName | null): number {
   return error === null ? 0 : kafkaErrorCode[error];
+}
+
+// Of names that share a code the first is Kafka's own.
+const namesByCode = new Map<number, string>();
+for (const [name, code] of Object.entries(kafkaErrorCode)) {
+  if (!namesByCode.has(code)) namesByCode.set(code, name);
+}
+
+/** Kafka's name of a code; the number itself as text when no row has it. */
+export function errorNameOf(code: number): string {
+  return namesByCode.get(code) ?? String(code);
 }
 
 /** The error as one of the table; a stranger becomes UNKNOWN_SERVER_ERROR and keeps itself as the cause. */

@@ -2,7 +2,7 @@
 
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
-import type { ApiName, EncodableResponseOf, RequestOf } from "../../protocol/apis.ts";
+import type { ApiName, EncodableResponse, RequestOf } from "../../protocol/apis.ts";
 import type { Services } from "../../services.ts";
 import type { KafkaLimits } from "./kafka-limits.ts";
 
@@ -17,8 +17,10 @@ export interface KafkaCall {
   readonly version: number;
   /** Empty when the client sent none. */
   readonly clientId: string;
-  /** Address of the client, without port. */
+  /** Address of the client, without port; an IPv4 address in its own form. */
   readonly clientHost: string;
+  /** What the client says it is, for the log; the last word counts. */
+  introduce(software: string): void;
   /** Where this client is told to find the broker: the same in every answer that names one. */
   readonly listener: Listener;
   /** Aborted when the connection has gone, or the door stops: what waits ends at once. */
@@ -39,6 +41,9 @@ export interface KafkaContext {
   readonly limits: KafkaLimits;
 }
 
+/** A body to encode. Nobody is throttled, so that nobody needs to say how long. */
+export type Answer<Name extends ApiName> = Omit<EncodableResponse<Name>, "throttleTimeMs">;
+
 /**
  * Answers requests of one API. It runs synchronously up to its first call of the services, so that requests of one
  * connection reach them in the order of arrival. Null: there is no answer (acks=0). Whatever it throws is logged and
@@ -48,7 +53,7 @@ export type Handler<Name extends ApiName> = (
   request: RequestOf<Name>,
   call: KafkaCall,
   context: KafkaContext,
-) => Promise<EncodableResponseOf<Name> | null>;
+) => Promise<Answer<Name> | null>;
 
 /** An API as it is served: the versions that ApiVersions advertises, and who answers. */
 export interface Serving<Name extends ApiName> {
@@ -56,6 +61,11 @@ export interface Serving<Name extends ApiName> {
   readonly min: number;
   /** Highest version advertised and served. */
   readonly max: number;
+  /**
+   * Answers may be large: the request begins when those before it on its connection have been answered, so that a
+   * connection holds one such answer at a time. False when absent.
+   */
+  readonly beginsInTurn?: boolean;
   readonly handle: Handler<Name>;
 }
 

@@ -1,6 +1,24 @@
 // Every API that the door serves, with its versions: what is dispatched is what ApiVersions advertises.
 
+import { answerApiVersions } from "./api-versions.ts";
+import { answerDeleteRecords } from "./delete-records.ts";
+import { answerFetch } from "./fetch.ts";
+import { answerFindCoordinator } from "./find-coordinator.ts";
 import type { ServingTable } from "./handler.ts";
+import { answerListOffsets } from "./list-offsets.ts";
+import { answerMetadata } from "./metadata.ts";
+import { answerOffsetForLeaderEpoch } from "./offset-for-leader-epoch.ts";
+import { answerProduce } from "./produce.ts";
 
 /** The APIs served, by name. */
-export const serving: ServingTable = {};
+export const serving: ServingTable = {
+  // Versions below 3 are not read: clients look for 0 before they compress anything (KAFKA-18659).
+  produce: { min: 0, max: 12, handle: answerProduce },
+  fetch: { min: 4, max: 17, beginsInTurn: true, handle: answerFetch },
+  listOffsets: { min: 1, max: 10, handle: answerListOffsets },
+  metadata: { min: 0, max: 13, beginsInTurn: true, handle: answerMetadata },
+  findCoordinator: { min: 0, max: 6, handle: answerFindCoordinator },
+  apiVersions: { min: 0, max: 4, handle: answerApiVersions(() => serving) },
+  deleteRecords: { min: 0, max: 2, handle: answerDeleteRecords },
+  offsetForLeaderEpoch: { min: 2, max: 4, handle: answerOffsetForLeaderEpoch },
+};
