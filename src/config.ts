@@ -47,6 +47,11 @@ const properties = {
   retentionCheckIntervalMs: millis(300_000, 10, "time between looks at age and size of segments"),
   checkpointIntervalMs: millis(1000, 10, "least time between checkpoints of recovery points"),
   offsetsRetentionMs: millis(604_800_000, 1000, "a group without members forgets its offsets"),
+  groupInitialRebalanceDelayMs: millis(
+    500,
+    0,
+    "how long a new group of the classic protocol waits for more members",
+  ),
   groupMembersMax: count(1000, 100_000, "members of one consumer group"),
   diskReserveBytes: bytes(64 * MiB, 0, "free space below which readiness warns"),
   shutdownTimeoutMs: millis(10_000, 0, "time given to running requests when stopping"),

@@ -36,6 +36,8 @@ import { NodeDisk } from "./storage/node-disk.ts";
 export interface EngineSettings extends BrokerSettings {
   /** Members of one consumer group; more are refused. */
   readonly groupMembersMax: number;
+  /** How long a new group of the classic protocol waits for more members. */
+  readonly groupInitialRebalanceDelayMs: number;
   /** How long a group without members keeps its committed offsets. */
   readonly offsetsRetentionMs: number;
 }
@@ -44,6 +46,7 @@ export interface EngineSettings extends BrokerSettings {
 export const defaultEngineSettings: EngineSettings = {
   ...defaultBrokerSettings,
   groupMembersMax: defaultGroupLimits.membersPerGroupMax,
+  groupInitialRebalanceDelayMs: defaultGroupLimits.initialRebalanceDelayMs,
   offsetsRetentionMs: defaultGroupLimits.offsetsRetentionMs,
 };
 
@@ -113,8 +116,12 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   try {
     const observer = options.observer ?? silentBrokerObserver;
     broker = await Broker.open({ ...seams, data, observer, settings });
-    const { groupMembersMax: membersPerGroupMax, offsetsRetentionMs } = settings;
-    const limits = { ...defaultGroupLimits, membersPerGroupMax, offsetsRetentionMs };
+    const limits = {
+      ...defaultGroupLimits,
+      membersPerGroupMax: settings.groupMembersMax,
+      initialRebalanceDelayMs: settings.groupInitialRebalanceDelayMs,
+      offsetsRetentionMs: settings.offsetsRetentionMs,
+    };
     const groups = await openGroups(broker, { ...seams, limits });
     const about = brokerServices({
       ...seams,

@@ -37,6 +37,8 @@ export interface CoordinatorOptions<Event> {
   readonly snapshotGrowthBytes: number | null;
   /** Called each time the state has been rebuilt from the log, before the first command; null: nobody cares. */
   readonly onLoaded: (() => void) | null;
+  /** Called once when the log cannot be written any more: no command will be run again. */
+  readonly onFailed?: () => void;
 }
 
 /** Loading: the log is being replayed. Failed: the log cannot be written any more. */
@@ -213,6 +215,7 @@ export class Coordinator<Event> {
     this.#failure = error;
     this.#timers.clear();
     logger.error({ err: error, coordinator: name }, "coordinator failed; restart to recover");
+    this.#options.onFailed?.();
   }
 
   async #loadAgain(): Promise<void> {

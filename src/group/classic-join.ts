@@ -97,13 +97,13 @@ function replaceStatic(join: Join, old: ClassicMember): JoinDecision {
   const isUnmoved =
     group.state === "Stable" && electProtocol([...members.values()]) === generation.protocolName;
   if (isUnmoved) return takePlace(join, { old, member, members });
+  rebalances.replaced(request.group, old.memberId, fenced(instanceId));
   const leaderId = group.rebalance?.leaderId ?? generation.leaderId;
   rebalances.change(request.group, {
     members,
     protocolType: request.protocolType,
     leaderId: leaderId === old.memberId ? member.memberId : leaderId,
   });
-  rebalances.replaced(request.group, old.memberId, fenced(instanceId));
   return { events: [], reply: wait(join, member) };
 }
 

@@ -5,7 +5,7 @@
 // join again.
 
 import type { Clock } from "../base/clock.ts";
-import { LogError } from "../base/error.ts";
+import type { LogError } from "../base/error.ts";
 import { TimerQueue } from "../base/timer-queue.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { rebalancing, unknownMember } from "./classic-checks.ts";
@@ -194,7 +194,7 @@ export class ClassicRebalances {
         return;
       }
     }
-    for (const { memberId, instanceId } of [...members.values()]) {
+    for (const { memberId, instanceId } of members.values()) {
       if (instanceId !== null || group.joins.has(memberId)) continue;
       members.delete(memberId);
       this.#forget(name, memberId);
@@ -259,7 +259,9 @@ export class ClassicRebalances {
   }
 
   #expire(name: string, memberId: string): void {
-    if (this.#isReady()) this.remove(name, [memberId]);
+    if (!this.#isReady()) return;
+    if (this.find(name)?.members.has(memberId) === true) this.remove(name, [memberId]);
+    else this.#forget(name, memberId);
   }
 
   #forget(name: string, memberId: string): void {

@@ -50,6 +50,7 @@ async function openOn(log: MemoryStateLog, snapshotGrowthBytes: number | null = 
   const clock = new FakeClock();
   const machine = new TextMachine();
   const loads: number[] = [];
+  const failures: string[] = [];
   const coordinator = await Coordinator.open<Put>({
     name: "texts",
     machine,
@@ -58,8 +59,9 @@ async function openOn(log: MemoryStateLog, snapshotGrowthBytes: number | null = 
     logger: silentLogger,
     snapshotGrowthBytes,
     onLoaded: () => loads.push(machine.texts.size),
+    onFailed: () => failures.push(coordinator.state),
   });
-  return { clock, machine, coordinator, loads };
+  return { clock, machine, coordinator, loads, failures };
 }
 
 async function stateOf(promise: Promise<unknown>): Promise<string> {
@@ -145,7 +147,7 @@ describe("coordinator: failures", () => {
   test("a failed sync: those waiting and all later commands are refused", async () => {
     const log = new MemoryStateLog();
     log.autoSync = false;
-    const { coordinator, machine } = await openOn(log);
+    const { coordinator, machine, failures } = await openOn(log);
     const first = coordinator.run(machine.put("a", "1"));
     const query = coordinator.query(() => machine.texts.get("a"));
     const states = [stateOf(first), stateOf(query)];
@@ -156,6 +158,7 @@ describe("coordinator: failures", () => {
     const late = coordinator.query(() => machine.texts.get("a"));
     expect(await stateOf(late)).toBe("COORDINATOR_NOT_AVAILABLE");
     expect(coordinator.state).toBe("failed");
+    expect(failures).toEqual(["failed"]);
   });
 
   test("no room: what was not kept is undone, and later commands are taken", async () => {
