@@ -5,13 +5,7 @@ import { viewOf } from "../base/bytes.ts";
 import { LogError } from "../base/error.ts";
 import { builtBatch } from "../record/batch-builder.ts";
 import { checkBatch, checkRecords, type RecordRules } from "../record/batch-check.ts";
-import {
-  crcAt,
-  maxTimestampAt,
-  producerIdAt,
-  setMaxTimestamp,
-  stampAppendTime,
-} from "../record/batch-header.ts";
+import { crcAt, maxTimestampAt, setMaxTimestamp, stampAppendTime } from "../record/batch-header.ts";
 import { recompressBatch } from "../record/recompress.ts";
 import type { AppendRules } from "./topic-config.ts";
 
@@ -44,10 +38,6 @@ export function prepareBatches(
 
 function prepareBatch(batch: Uint8Array, rules: AppendRules, nowMs: number): Uint8Array {
   const view = viewOf(batch);
-  if (producerIdAt(view, 0) !== -1) {
-    // Taking the batch without remembering its sequence would turn its retries into duplicates.
-    throw new LogError("INVALID_RECORD", "batches of idempotent producers are not accepted");
-  }
   const limits: RecordRules = {
     isKeyRequired: false,
     timestampMinMs: rules.usesAppendTime ? -Infinity : nowMs - rules.timestampBeforeMsMax,

@@ -6,13 +6,15 @@
 import { assert } from "../base/assert.ts";
 import { ByteBudget } from "../base/byte-budget.ts";
 import type { Clock } from "../base/clock.ts";
+import { LogError } from "../base/error.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Random } from "../base/random.ts";
 import { Coordinator } from "../coordinator/coordinator.ts";
 import { LogStateLog } from "../coordinator/log-state-log.ts";
 import { defaultFileBounds, FileCache } from "../log/file-cache.ts";
 import { defaultLimits } from "../log/log-options.ts";
-import type { DataServices, TopicServices } from "../services.ts";
+import type { TransactionMarker } from "../record/control-batch.ts";
+import type { ActiveProducer, DataServices, TopicPartition, TopicServices } from "../services.ts";
 import type { DataDirectory } from "../storage/data-directory.ts";
 import type { Disk } from "../storage/disk.ts";
 import type { BrokerGauges, BrokerObserver, BrokerSettings } from "./broker-settings.ts";
@@ -29,7 +31,8 @@ import { Producer } from "./produce.ts";
 import { type ConfigValues, parseConfigs, settingsOf } from "./topic-config.ts";
 import { metadataTopicName } from "./topic-name.ts";
 import { CatalogTopicServices } from "./topic-services.ts";
-import { type Topic, Topics, topicFrom } from "./topics.ts";
+import { type Topic, Topics, topicFrom, unknownPartition } from "./topics.ts";
+import { closedGate, type TransactionGate } from "./transaction-gate.ts";
 
 // Names beyond these say no more to whoever reads them.
 const problemsMax = 20;
@@ -70,6 +73,7 @@ export class Broker {
   readonly #fetcher: Fetcher;
   readonly #housekeeping: Housekeeping;
   readonly #listeners: ((change: TopicChange) => void)[] = [];
+  #gate: TransactionGate = closedGate;
   #isStopping = false;
 
   private constructor(options: BrokerOptions, parts: BrokerParts) {
@@ -98,6 +102,7 @@ export class Broker {
     const producer = new Producer({
       topics,
       clock,
+      gate: { check: (batch, place) => this.#gate.check(batch, place) },
       budget: this.#appendBudget,
       onAnswered: onProduced,
     });
@@ -112,7 +117,7 @@ export class Broker {
     this.data = {
       produce: (request) => producer.produce(request),
       fetch: (request) => this.#fetcher.fetch(request),
-      listOffsets: (questions) => listOffsets(topics, questions),
+      listOffsets: (questions, isolation) => listOffsets(topics, questions, isolation),
     };
     this.topics = new CatalogTopicServices({
       topics,
@@ -196,6 +201,26 @@ export class Broker {
     return partition;
   }
 
+  /** From now on this gate is asked before a transactional batch is appended; until then all are refused. */
+  setTransactionGate(gate: TransactionGate): void {
+    this.#gate = gate;
+  }
+
+  /**
+   * Ends a producer's transaction in a partition; resolves when the marker is durable.
+   *
+   * @throws UNKNOWN_TOPIC_OR_PARTITION when the topic is gone; INVALID_PRODUCER_EPOCH, TRANSACTION_COORDINATOR_FENCED;
+   *         DISK_FULL, SERVER_OVERLOADED, KAFKA_STORAGE_ERROR: the marker may be sent again.
+   */
+  async appendMarker(place: TopicPartition, marker: TransactionMarker): Promise<void> {
+    await this.#partitionAt(place).appendMarker(marker, this.#options.clock.nowMs());
+  }
+
+  /** The producers a partition remembers, by id. @throws UNKNOWN_TOPIC_OR_PARTITION, KAFKA_STORAGE_ERROR */
+  describeProducers(place: TopicPartition): readonly ActiveProducer[] {
+    return this.#partitionAt(place).describeProducers();
+  }
+
   /** Calls `listener` after each change of a topic, in order. It must not throw. */
   onTopicChange(listener: (change: TopicChange) => void): void {
     this.#listeners.push(listener);
@@ -275,6 +300,15 @@ export class Broker {
     } catch (error) {
       logger.warn({ err: error }, "the stop cannot be marked as orderly; the next start scans");
     }
+  }
+
+  #partitionAt({ topic, partition: number }: TopicPartition): Partition {
+    const partition = this.liveTopics.findPartition(topic, number);
+    if (partition !== null) return partition;
+    const detail = unknownPartition(topic, number);
+    throw new LogError("UNKNOWN_TOPIC_OR_PARTITION", detail, {
+      facts: { topic, partition: number },
+    });
   }
 
   #tell(change: TopicChange): void {

@@ -1,6 +1,7 @@
 // One parked fetch: sleeps until enough bytes became readable, one of them ended, time is up, or the client has gone.
 
 import type { Clock } from "../base/clock.ts";
+import type { IsolationLevel } from "../services.ts";
 import type { Partition } from "./partition.ts";
 import type { Waiter } from "./waiters.ts";
 
@@ -8,6 +9,8 @@ import type { Waiter } from "./waiters.ts";
 export interface FetchWaiterOptions {
   readonly clock: Clock;
   readonly partitions: readonly Partition[];
+  /** What counts as readable. */
+  readonly isolation: IsolationLevel;
   readonly waitMs: number;
   /** Wakes when the partitions' `readableBytes` together have reached this: before that, reading again is useless. */
   readonly wakeAtBytes: number;
@@ -58,9 +61,10 @@ export class FetchWaiter implements Waiter {
 
   #isDue(): boolean {
     let readableBytes = 0;
-    for (const partition of this.#options.partitions) {
+    const { partitions, isolation } = this.#options;
+    for (const partition of partitions) {
       if (!partition.isLive) return true;
-      readableBytes += partition.readableBytes;
+      readableBytes += partition.readableBytes(isolation);
     }
     return readableBytes >= this.#options.wakeAtBytes;
   }

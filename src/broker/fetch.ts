@@ -14,6 +14,7 @@ import type {
   FetchPartitionResult,
   FetchRequest,
   FetchResult,
+  IsolationLevel,
 } from "../services.ts";
 import { FetchWaiter } from "./fetch-waiter.ts";
 import type { Partition } from "./partition.ts";
@@ -108,7 +109,7 @@ export class Fetcher {
       partition: this.#options.topics.findPartition(part.topic, part.partition),
     }));
     for (;;) {
-      const readableBytes = readableBytesOf(targets);
+      const readableBytes = readableBytesOf(targets, request.isolation);
       const reading = await this.#read(request, targets);
       const waitMs = deadlineMs - clock.monotonicMs();
       const missingBytes = this.#minBytesOf(request) - reading.bytes;
@@ -137,7 +138,8 @@ export class Fetcher {
     }
     const partitions = wait.targets.flatMap(({ partition }) => partition ?? []);
     const { waitMs, wakeAtBytes } = wait;
-    const waiter = new FetchWaiter({ clock, partitions, waitMs, wakeAtBytes });
+    const { isolation } = wait.request;
+    const waiter = new FetchWaiter({ clock, partitions, isolation, waitMs, wakeAtBytes });
     this.#parked.add(waiter);
     try {
       await waiter.wait(wait.request.signal);
@@ -157,7 +159,8 @@ export class Fetcher {
     try {
       for (const target of targets) {
         const limitBytes = Math.max(0, Math.min(target.request.maxBytes, maxBytes - bytes));
-        const read = await readTarget(target, { limitBytes, isFirst: bytes === 0 });
+        const { isolation } = request;
+        const read = await readTarget(target, { limitBytes, isFirst: bytes === 0, isolation });
         if (read.lease !== null) leases.push(read.lease);
         bytes += read.result.batches.length;
         isUrgent ||= read.result.error !== null || read.isFull;
@@ -200,9 +203,16 @@ interface TargetRead {
   readonly isFull: boolean;
 }
 
+interface ReadLimits {
+  readonly limitBytes: number;
+  /** The first batch of a reply is returned however large. */
+  readonly isFirst: boolean;
+  readonly isolation: IsolationLevel;
+}
+
 async function readTarget(
   target: Target,
-  { limitBytes, isFirst }: { readonly limitBytes: number; readonly isFirst: boolean },
+  { limitBytes, isFirst, isolation }: ReadLimits,
 ): Promise<TargetRead> {
   const { request, partition } = target;
   if (partition === null) {
@@ -211,17 +221,19 @@ async function readTarget(
   }
   try {
     const log = partition.log();
-    const { logStartOffset, highWatermark, logEndOffset } = log.positions();
+    const { logStartOffset, logEndOffset, ...positions } = log.positions();
+    const upTo = isolation === "read_committed" ? "lastStableOffset" : "highWatermark";
+    const endOffset = positions[upTo];
     const offset = request.fetchOffset;
     if (offset < logStartOffset || offset > logEndOffset) return outside(target, partition);
-    if (offset >= highWatermark) return found(target, null);
+    if (offset >= endOffset) return found(target, null);
     if (limitBytes === 0 && !isFirst) return { ...found(target, null), isFull: true };
-    const lease = await log.read({ offset, maxBytes: limitBytes, upTo: "highWatermark" });
+    const lease = await log.read({ offset, maxBytes: limitBytes, upTo });
     if (lease.bytes.length > limitBytes && !isFirst) {
       lease.release();
       return { ...found(target, null), isFull: true };
     }
-    return { ...found(target, lease), isFull: lease.nextOffset < highWatermark };
+    return { ...found(target, lease), isFull: lease.nextOffset < endOffset };
   } catch (error) {
     if (!(error instanceof LogError)) throw error;
     return failed(target, error);
@@ -229,12 +241,13 @@ async function readTarget(
 }
 
 function found(target: Target, lease: LogReadResult | null): TargetRead {
-  const result = resultOf(target, { error: null, batches: lease?.bytes ?? nothing });
-  return { result, lease, isFull: false };
+  const read = { batches: lease?.bytes ?? nothing, aborted: lease?.aborted ?? [] };
+  return { result: resultOf(target, { error: null, ...read }), lease, isFull: false };
 }
 
 function failed(target: Target, error: LogError): TargetRead {
-  return { result: resultOf(target, { error, batches: nothing }), lease: null, isFull: false };
+  const result = resultOf(target, { error, batches: nothing, aborted: [] });
+  return { result, lease: null, isFull: false };
 }
 
 function emptyReading(targets: readonly Target[]): Reading {
@@ -256,7 +269,14 @@ function outside(target: Target, partition: Partition): TargetRead {
 
 function resultOf(
   { request, partition }: Target,
-  { error, batches }: { readonly error: LogError | null; readonly batches: Uint8Array },
+  {
+    error,
+    batches,
+    aborted,
+  }: Pick<LogReadResult, "aborted"> & {
+    readonly error: LogError | null;
+    readonly batches: Uint8Array;
+  },
 ): FetchPartitionResult {
   const positions = partition?.positions();
   return {
@@ -265,15 +285,18 @@ function resultOf(
     error: error?.code ?? null,
     detail: error?.message ?? null,
     highWatermark: positions?.highWatermark ?? -1,
-    lastStableOffset: positions?.highWatermark ?? -1,
+    lastStableOffset: positions?.lastStableOffset ?? -1,
     logStartOffset: positions?.logStartOffset ?? -1,
-    abortedTransactions: [],
+    abortedTransactions: aborted.map(({ producerId, firstOffset }) => ({
+      producerId,
+      firstOffset,
+    })),
     batches,
   };
 }
 
-function readableBytesOf(targets: readonly Target[]): number {
+function readableBytesOf(targets: readonly Target[], isolation: IsolationLevel): number {
   let total = 0;
-  for (const { partition } of targets) total += partition?.readableBytes ?? 0;
+  for (const { partition } of targets) total += partition?.readableBytes(isolation) ?? 0;
   return total;
 }

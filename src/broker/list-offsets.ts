@@ -3,6 +3,7 @@
 import { LogError } from "../base/error.ts";
 import type { Log } from "../log/log.ts";
 import {
+  type IsolationLevel,
   type ListOffsetsPartition,
   type ListOffsetsResult,
   listOffsetsTimestamp,
@@ -10,22 +11,27 @@ import {
 import type { Topics } from "./topics.ts";
 
 /**
- * Answers every question, in order. Latest is the high watermark. Special timestamps are answered with timestamp -1,
- * and a time after the last record with offset -1.
+ * Answers every question, in order. Latest is where readers of the isolation end, and records above are not found by
+ * their time. Special timestamps are answered with timestamp -1, and a time after the last record with offset -1.
  *
  * @see Kafka protocol guide, ListOffsets (API 2)
  */
 export async function listOffsets(
   topics: Topics,
   questions: readonly ListOffsetsPartition[],
+  isolation: IsolationLevel = "read_uncommitted",
 ): Promise<readonly ListOffsetsResult[]> {
   const answers: ListOffsetsResult[] = [];
   // One after the other: a question by time reads from the disk, and a request may hold thousands.
-  for (const question of questions) answers.push(await answer(topics, question));
+  for (const question of questions) answers.push(await answer(topics, question, isolation));
   return answers;
 }
 
-async function answer(topics: Topics, question: ListOffsetsPartition): Promise<ListOffsetsResult> {
+async function answer(
+  topics: Topics,
+  question: ListOffsetsPartition,
+  isolation: IsolationLevel,
+): Promise<ListOffsetsResult> {
   const { topic, partition: number, timestampMs } = question;
   const partition = topics.findPartition(topic, number);
   const unanswered = { topic, partition: number, timestampMs: -1, offset: -1 };
@@ -34,7 +40,7 @@ async function answer(topics: Topics, question: ListOffsetsPartition): Promise<L
     return { ...unanswered, error: "INVALID_REQUEST" };
   }
   try {
-    const found = await offsetOf(partition.log(), timestampMs);
+    const found = await offsetOf(partition.log(), timestampMs, isolation);
     return { ...unanswered, ...found, error: null };
   } catch (error) {
     if (!(error instanceof LogError)) throw error;
@@ -45,10 +51,12 @@ async function answer(topics: Topics, question: ListOffsetsPartition): Promise<L
 async function offsetOf(
   log: Log,
   timestampMs: number,
+  isolation: IsolationLevel,
 ): Promise<{ readonly offset: number; readonly timestampMs: number }> {
-  const { logStartOffset, highWatermark } = log.positions();
+  const { logStartOffset, highWatermark, lastStableOffset } = log.positions();
+  const isCommitted = isolation === "read_committed";
   if (timestampMs === listOffsetsTimestamp.latest) {
-    return { offset: highWatermark, timestampMs: -1 };
+    return { offset: isCommitted ? lastStableOffset : highWatermark, timestampMs: -1 };
   }
   if (timestampMs === listOffsetsTimestamp.earliest) {
     return { offset: logStartOffset, timestampMs: -1 };
@@ -57,5 +65,6 @@ async function offsetOf(
     timestampMs === listOffsetsTimestamp.maxTimestamp
       ? await log.maxTimestamp()
       : await log.offsetForTime(timestampMs);
-  return found ?? { offset: -1, timestampMs: -1 };
+  const isBeyond = isCommitted && (found?.offset ?? 0) >= log.positions().lastStableOffset;
+  return found === null || isBeyond ? { offset: -1, timestampMs: -1 } : found;
 }

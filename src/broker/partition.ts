@@ -6,10 +6,12 @@
 import { LogError } from "../base/error.ts";
 import type { AppendOptions, Log } from "../log/log.ts";
 import type { Durability, LogHealth, LogPositions, PendingAppend } from "../log/log-types.ts";
-import type { PartitionDescription } from "../services.ts";
+import { markerBatchBytes, type TransactionMarker } from "../record/control-batch.ts";
+import type { ActiveProducer, IsolationLevel, PartitionDescription } from "../services.ts";
 import { prepareBatches } from "./append-check.ts";
 import { ReadableBytes } from "./readable-bytes.ts";
 import type { AppendRules, TopicSettings } from "./topic-config.ts";
+import { checkAtGate, isTransactionalBatch, type TransactionGate } from "./transaction-gate.ts";
 import { type Waiter, WaiterSet } from "./waiters.ts";
 
 /** What a partition is made of. */
@@ -31,10 +33,19 @@ export interface PartitionAppend {
   readonly expectedEndOffset: number | null;
   readonly nowMs: number;
   readonly options: AppendOptions;
+  /** Whose transaction transactional batches belong to; null when the request does not say. */
+  readonly transactionalId: string | null;
+  /** Says whether they belong to it. */
+  readonly gate: TransactionGate;
 }
 
 /** Positions of a partition without a log. */
-const noPositions: LogPositions = { logStartOffset: -1, highWatermark: -1, logEndOffset: -1 };
+const noPositions: LogPositions = {
+  logStartOffset: -1,
+  lastStableOffset: -1,
+  highWatermark: -1,
+  logEndOffset: -1,
+};
 
 /** A partition: appends are checked here, fetches wait here. */
 export class Partition {
@@ -47,6 +58,7 @@ export class Partition {
   #durability: Durability;
   #isDeleted = false;
   readonly #readable: ReadableBytes;
+  readonly #committed: ReadableBytes;
 
   /** @param options The log or the reason for its absence. */
   constructor(options: PartitionOptions) {
@@ -56,7 +68,9 @@ export class Partition {
     this.#problem = options.problem;
     this.#rules = options.settings.append;
     this.#durability = options.settings.log.durability;
-    this.#readable = new ReadableBytes(this.positions().highWatermark);
+    const { highWatermark, lastStableOffset } = this.positions();
+    this.#readable = new ReadableBytes(highWatermark);
+    this.#committed = new ReadableBytes(lastStableOffset);
     this.#log?.onAdvance(() => this.#advanced());
   }
 
@@ -65,9 +79,9 @@ export class Partition {
     return `${this.topic}-${this.partition}`;
   }
 
-  /** Bytes that became readable since the process started; never shrinks. */
-  get readableBytes(): number {
-    return this.#readable.total;
+  /** Bytes that became readable since the process started, for readers of this isolation; never shrinks. */
+  readableBytes(isolation: IsolationLevel): number {
+    return isolation === "read_committed" ? this.#committed.total : this.#readable.total;
   }
 
   /** True until the topic is deleted. */
@@ -115,19 +129,49 @@ export class Partition {
    * of `expectedEndOffset` and the append.
    *
    * @throws OFFSET_MISMATCH, MESSAGE_TOO_LARGE, CORRUPT_MESSAGE, INVALID_RECORD, INVALID_TIMESTAMP,
-   *         UNSUPPORTED_COMPRESSION_TYPE, SERVER_OVERLOADED, KAFKA_STORAGE_ERROR, UNKNOWN_TOPIC_OR_PARTITION; nothing
-   *         was appended then.
+   *         UNSUPPORTED_COMPRESSION_TYPE, SERVER_OVERLOADED, KAFKA_STORAGE_ERROR, UNKNOWN_TOPIC_OR_PARTITION,
+   *         OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE, what the gate answers; nothing was
+   *         appended then.
    */
   append(request: PartitionAppend): PendingAppend {
     const log = this.log();
     this.#checkEndOffset(log, request.expectedEndOffset);
     const batches = prepareBatches(request.batches, this.#rules, request.nowMs);
+    if (batches.some(isTransactionalBatch) && !log.isDuplicate(batches)) {
+      const { gate, transactionalId } = request;
+      const { topic, partition } = this;
+      checkAtGate(gate, batches, { transactionalId, place: { topic, partition } });
+    }
     const pending = log.append(batches, request.options);
     let bytes = 0;
     for (const batch of batches) bytes += batch.length;
-    const { baseOffset, nextOffset } = pending;
-    this.#readable.appended({ baseOffset, nextOffset, bytes });
+    this.#count(pending, bytes);
     return pending;
+  }
+
+  /**
+   * Ends a producer's transaction in this partition; resolves when the marker is durable.
+   *
+   * @throws UNKNOWN_TOPIC_OR_PARTITION when the topic was deleted; INVALID_PRODUCER_EPOCH,
+   *         TRANSACTION_COORDINATOR_FENCED, DISK_FULL, SERVER_OVERLOADED, KAFKA_STORAGE_ERROR
+   */
+  async appendMarker(marker: TransactionMarker, nowMs: number): Promise<void> {
+    const pending = this.log().appendMarker(marker, nowMs);
+    this.#count(pending, markerBatchBytes);
+    await pending.durable;
+  }
+
+  /** The producers it remembers, by id. @throws as `log` */
+  describeProducers(): readonly ActiveProducer[] {
+    const producers = Array.from(this.log().producers(), (entry) => ({
+      producerId: entry.producerId,
+      producerEpoch: entry.producerEpoch,
+      lastSequence: entry.batches.at(-1)?.lastSequence ?? -1,
+      lastTimestampMs: entry.lastTimestampMs,
+      coordinatorEpoch: entry.coordinatorEpoch,
+      currentTransactionStart: entry.currentTransactionStart,
+    }));
+    return producers.sort((one, other) => one.producerId - other.producerId);
   }
 
   /** Tells a waiter whenever the partition moved, failed or was deleted. */
@@ -151,7 +195,9 @@ export class Partition {
   async describe(): Promise<PartitionDescription> {
     const sizeBytes = this.#log === null ? 0 : await this.#log.sizeBytes();
     const segmentCount = this.#log === null ? 0 : this.#log.segmentCount();
-    return { partition: this.partition, ...this.positions(), sizeBytes, segmentCount };
+    const { logStartOffset, highWatermark, logEndOffset } = this.positions();
+    const offsets = { logStartOffset, highWatermark, logEndOffset };
+    return { partition: this.partition, ...offsets, sizeBytes, segmentCount };
   }
 
   /** How healthy the partition is. */
@@ -167,8 +213,16 @@ export class Partition {
   }
 
   #advanced(): void {
-    this.#readable.advancedTo(this.positions().highWatermark);
+    const { highWatermark, lastStableOffset } = this.positions();
+    this.#readable.advancedTo(highWatermark);
+    this.#committed.advancedTo(lastStableOffset);
     this.#waiters.notifyAll();
+  }
+
+  #count({ baseOffset, nextOffset, isDuplicate }: PendingAppend, bytes: number): void {
+    if (isDuplicate) return;
+    this.#readable.appended({ baseOffset, nextOffset, bytes });
+    this.#committed.appended({ baseOffset, nextOffset, bytes });
   }
 
   #checkEndOffset(log: Log, expectedEndOffset: number | null): void {

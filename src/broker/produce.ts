@@ -13,6 +13,7 @@ import type {
 import type { Partition } from "./partition.ts";
 import { isInternalTopicName } from "./topic-name.ts";
 import { type Topics, unknownPartition } from "./topics.ts";
+import type { TransactionGate } from "./transaction-gate.ts";
 
 /** What the producer of a process works with. */
 export interface ProducerOptions {
@@ -20,6 +21,8 @@ export interface ProducerOptions {
   readonly clock: Clock;
   /** Bytes appended and not yet as safe as asked for. */
   readonly budget: ByteBudget;
+  /** Says whether transactional batches belong to a transaction under way. */
+  readonly gate: TransactionGate;
   /** Hears how long an append of a request took until its answer, in milliseconds. Must not throw. */
   readonly onAnswered: (durationMs: number) => void;
 }
@@ -60,7 +63,10 @@ export class Producer {
     const startedMs = clock.monotonicMs();
     const heldBytes = bytesOf(request);
     if (!budget.tryTake(heldBytes)) await budget.take(heldBytes);
-    const attempts = request.partitions.map((part) => this.#append(part, acks));
+    const transactionalId = request.transactionalId ?? null;
+    const attempts = request.partitions.map((part) =>
+      this.#append(part, { acks, transactionalId }),
+    );
     const settled = this.#settle(attempts, heldBytes);
     if (acks === 0) return attempts.map((attempt) => resultOf(attempt, null));
     const failures = await settled;
@@ -68,8 +74,12 @@ export class Producer {
     return attempts.map((attempt, index) => resultOf(attempt, failures[index] ?? null));
   }
 
-  #append(request: ProducePartition, acks: RequiredAcks): Attempt {
-    const { topics, clock } = this.#options;
+  #append(
+    request: ProducePartition,
+    how: { readonly acks: RequiredAcks; readonly transactionalId: string | null },
+  ): Attempt {
+    const { topics, clock, gate } = this.#options;
+    const { acks, transactionalId } = how;
     const { topic, partition: number } = request;
     const partition = topics.findPartition(topic, number);
     const nowMs = clock.nowMs();
@@ -87,8 +97,10 @@ export class Producer {
         expectedEndOffset: request.expectedEndOffset,
         nowMs,
         options: { needsSync },
+        transactionalId,
+        gate,
       });
-      const appendTimeMs = partition.rules.usesAppendTime ? nowMs : -1;
+      const appendTimeMs = partition.rules.usesAppendTime ? pending.maxTimestampMs : -1;
       return { ...base, pending, appendTimeMs };
     } catch (error) {
       if (!(error instanceof LogError)) throw error;
@@ -142,7 +154,7 @@ function resultOf(attempt: Attempt, failure: LogError | null): ProducePartitionR
     error: error?.code ?? null,
     detail: error?.message ?? null,
     recordIndex: indexOf(error),
-    isDuplicate: false,
+    isDuplicate: isAppended && pending.isDuplicate,
     baseOffset: isAppended ? pending.baseOffset : -1,
     logAppendTimeMs: isAppended ? attempt.appendTimeMs : -1,
     logStartOffset: positions?.logStartOffset ?? -1,

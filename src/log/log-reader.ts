@@ -1,6 +1,9 @@
 // Reads of a log: which segment, how far, and what to do when an index or the data turns out to be wrong.
 
+import { viewOf } from "../base/bytes.ts";
 import { LogError } from "../base/error.ts";
+import { baseOffsetAt, batchBytesAt, nextOffsetAt } from "../record/batch-header.ts";
+import { abortedWithin } from "./aborted-lookup.ts";
 import type { LogEnd } from "./active-segment.ts";
 import {
   type IndexSource,
@@ -11,9 +14,11 @@ import {
 } from "./index-files.ts";
 import type { LogState } from "./log-state.ts";
 import type { LogReadRequest, LogReadResult, TimedOffset } from "./log-types.ts";
-import type { Segment } from "./segment.ts";
+import { removedError, type Segment } from "./segment.ts";
+import type { AbortedSpan } from "./transaction-spans.ts";
 import type { SegmentIndexes } from "./segment-indexes.ts";
 import {
+  type BatchRun,
   findByTime,
   findMaxTimestamp,
   type ReadableSegment,
@@ -39,14 +44,20 @@ export class LogReader {
     const { offset, maxBytes } = request;
     const end = this.#endOf(request.upTo);
     this.#checkRange(offset, end);
-    if (offset >= end.offset) {
-      return { bytes: nothing, nextOffset: offset, release: () => undefined };
+    const isStable = request.upTo === "lastStableOffset";
+    const endOffset = isStable ? this.#state.lastStableOffset : end.offset;
+    if (offset >= endOffset) {
+      return { bytes: nothing, nextOffset: offset, aborted: [], release: () => undefined };
     }
     const segment = this.#state.segments.floor(offset);
+    const segments = isStable ? this.#state.segments.from(offset) : [];
     const from = await this.#open(segment, end);
     try {
-      const run = await this.#retry(from, (source) => readBatches(source, offset, maxBytes));
-      return { ...run, release: () => from.lease.release() };
+      const found = await this.#retry(from, (source) => readBatches(source, offset, maxBytes));
+      const run = cutAt(found, endOffset);
+      const range = { from: offset, to: run.nextOffset };
+      const aborted = await abortedWithin(segments, range, (each) => this.#loadAborted(each));
+      return { ...run, aborted, release: () => from.lease.release() };
     } catch (error) {
       from.lease.release();
       throw this.#explain(error, segment);
@@ -111,6 +122,16 @@ export class LogReader {
   #readable(): { visible: LogEnd; logStartOffset: number } {
     this.#state.requireOpen();
     return { visible: this.#state.visible, logStartOffset: this.#state.logStartOffset };
+  }
+
+  async #loadAborted(segment: Segment): Promise<readonly AbortedSpan[]> {
+    try {
+      const spans = await Promise.resolve(segment.aborted ?? []);
+      if (segment.isRemoved) throw removedError(segment);
+      return spans;
+    } catch (error) {
+      throw this.#explain(error, segment);
+    }
   }
 
   #endOf(upTo: LogReadRequest["upTo"]): LogEnd {
@@ -240,7 +261,15 @@ export class LogReader {
   }
 }
 
-function removedError(segment: Segment, cause?: unknown): LogError {
-  const detail = `segment ${segment.baseOffset} has been removed`;
-  return new LogError("OFFSET_BELOW_LOG_START", detail, { cause });
+// A transaction begins with a batch, so the last stable offset never lies inside one.
+function cutAt(run: BatchRun, endOffset: number): BatchRun {
+  if (run.nextOffset <= endOffset) return run;
+  const view = viewOf(run.bytes);
+  let at = 0;
+  let nextOffset = 0;
+  while (baseOffsetAt(view, at) < endOffset) {
+    nextOffset = nextOffsetAt(view, at);
+    at += batchBytesAt(view, at);
+  }
+  return { bytes: run.bytes.subarray(0, at), nextOffset };
 }

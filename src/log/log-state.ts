@@ -1,6 +1,6 @@
 // What the parts of one log share: its segments, its positions, its health. All changes are synchronous.
 //
-// At every instant logStartOffset <= highWatermark <= end of what is written <= logEndOffset (the next offset to be
+// At every instant logStartOffset <= last stable offset <= highWatermark <= end of what is written <= logEndOffset (the next offset to be
 // given), and none of the first three ever goes back. Only `logEndOffset` does, when batches that nobody has been told
 // of are given up for lack of room.
 
@@ -9,6 +9,7 @@ import { LogError } from "../base/error.ts";
 import type { ActiveSegment, LogEnd } from "./active-segment.ts";
 import type { LogOptions } from "./log-options.ts";
 import type { LogConfig, LogHealth, LogPositions } from "./log-types.ts";
+import type { ProducerStates } from "./producer-states.ts";
 import type { SegmentList } from "./segment.ts";
 
 /** What a log begins with, as opening it found it. */
@@ -18,12 +19,14 @@ export interface LogStateParts {
   readonly active: ActiveSegment;
   readonly logStartOffset: number;
   readonly health: LogHealth;
+  readonly producers: ProducerStates;
 }
 
 /** The mutable heart of a log. */
 export class LogState {
   readonly options: LogOptions;
   readonly segments: SegmentList;
+  readonly producers: ProducerStates;
   config: LogConfig;
   /** The last segment; replaced when it is rolled. */
   active: ActiveSegment;
@@ -39,6 +42,7 @@ export class LogState {
     this.options = parts.options;
     this.config = parts.options.config;
     this.segments = parts.segments;
+    this.producers = parts.producers;
     this.active = parts.active;
     this.logStartOffset = parts.logStartOffset;
     this.visible = parts.active.durable;
@@ -56,8 +60,15 @@ export class LogState {
     return {
       logStartOffset: this.logStartOffset,
       highWatermark: this.visible.offset,
+      lastStableOffset: this.lastStableOffset,
       logEndOffset: this.logEndOffset,
     };
+  }
+
+  /** Readers of committed records end here: at the first transaction that is not decided, else the high watermark. */
+  get lastStableOffset(): number {
+    const end = Math.min(this.producers.firstUndecidedOffset, this.visible.offset);
+    return Math.max(end, this.logStartOffset);
   }
 
   /** Adds a listener; returns the function that takes it away. */
@@ -73,9 +84,12 @@ export class LogState {
 
   /** Moves the high watermark to what the durability setting makes visible. */
   advance(): void {
+    this.producers.settleTo(this.active.durable.offset);
     const end = this.config.durability === "os" ? this.active.written : this.active.durable;
     if (end.offset <= this.visible.offset) return;
     this.visible = end;
+    // A roll waits for the high watermark, so all these markers are in the active segment.
+    this.active.segment.addAborted(this.producers.retireBelow(end.offset));
     this.notify();
   }
 

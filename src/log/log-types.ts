@@ -1,5 +1,7 @@
 // What one partition's log promises to the floors above: settings, positions, and the results of append and read.
 
+import type { AbortedSpan } from "./transaction-spans.ts";
+
 /** When `highWatermark` moves: after a sync (`fsync`), or once the bytes are in the page cache (`os`). */
 export type Durability = "fsync" | "os";
 
@@ -31,17 +33,21 @@ export interface LogConfig {
   readonly fileDeleteDelayMs: number;
 }
 
-/** The positions of a log, taken at one instant: logStartOffset <= highWatermark <= logEndOffset. */
+/**
+ * The positions of a log, taken at one instant: logStartOffset <= lastStableOffset <= highWatermark <= logEndOffset.
+ */
 export interface LogPositions {
   /** Oldest offset readable. */
   readonly logStartOffset: number;
   /** Offsets below are readable: durable by the log's policy. */
   readonly highWatermark: number;
+  /** Offsets below are readable and belong to no transaction that may still be aborted. */
+  readonly lastStableOffset: number;
   /** Next offset to be given. */
   readonly logEndOffset: number;
 }
 
-/** An append that has its offsets and is on its way to the disk. */
+/** An append that has its offsets and is on its way to the disk, or was there before. */
 export interface PendingAppend {
   /** Offset of the first record. */
   readonly baseOffset: number;
@@ -51,6 +57,10 @@ export interface PendingAppend {
   readonly written: Promise<void>;
   /** Resolves when a sync that began after the write has succeeded: they survive a power cut. */
   readonly durable: Promise<void>;
+  /** Nothing was appended: the producer repeats itself, and all other fields are those of the first append. */
+  readonly isDuplicate: boolean;
+  /** Largest timestamp of the batches as they are stored, Unix milliseconds. */
+  readonly maxTimestampMs: number;
 }
 
 /** What to read. */
@@ -60,7 +70,7 @@ export interface LogReadRequest {
   /** Soft limit in bytes: the first batch is returned even when it is larger. */
   readonly maxBytes: number;
   /** Read up to here: never past `highWatermark` unless a coordinator replays its own log. */
-  readonly upTo: "highWatermark" | "logEndOffset";
+  readonly upTo: "lastStableOffset" | "highWatermark" | "logEndOffset";
 }
 
 /** Whole batches from a log. The bytes are on loan until `release` and must not be changed. */
@@ -69,6 +79,8 @@ export interface LogReadResult {
   readonly bytes: Uint8Array;
   /** One past the last offset of the returned batches, or the offset asked for when empty. */
   readonly nextOffset: number;
+  /** Up to `lastStableOffset`: the aborted transactions that touch the batches, by first offset. Else empty. */
+  readonly aborted: readonly AbortedSpan[];
   /** Gives the bytes back. Calling it twice is harmless. */
   release(): void;
 }

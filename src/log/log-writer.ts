@@ -17,6 +17,7 @@ import { maxTimestampAt } from "../record/batch-header.ts";
 import { BatchGroup, StampedBatches } from "./batch-group.ts";
 import type { LogState } from "./log-state.ts";
 import type { PendingAppend } from "./log-types.ts";
+import type { SequencedBatch } from "./producer-entry.ts";
 import { Segment } from "./segment.ts";
 import { timeEntryBytes } from "./time-index.ts";
 
@@ -70,10 +71,14 @@ export class LogWriter {
     const state = this.#state;
     state.requireWritable();
     assert(chunks.length > 0, "an append has at least one batch");
+    const plan = state.producers.plan(chunks, state.logEndOffset);
+    if (plan?.kind === "duplicate") return this.#repeated(plan.batches, needsSync);
     this.#admit(chunks);
     const batches = new StampedBatches(chunks, state.logEndOffset);
     const group = this.#groupFor(batches);
     group.add(batches, needsSync);
+    const safety = { written: group.written.promise, durable: group.durable.promise };
+    if (plan !== null) state.producers.take(plan.batches, state.options.clock.nowMs(), safety);
     this.#count(batches);
     state.logEndOffset = batches.nextOffset;
     this.#queuedBytes += batches.bytes;
@@ -81,8 +86,9 @@ export class LogWriter {
     return {
       baseOffset: batches.baseOffset,
       nextOffset: batches.nextOffset,
-      written: group.written.promise,
-      durable: group.durable.promise,
+      ...safety,
+      isDuplicate: false,
+      maxTimestampMs: batches.maxTimestampMs,
     };
   }
 
@@ -122,6 +128,25 @@ export class LogWriter {
     while (this.#pump !== null) await this.#pump;
     this.#timer?.cancel();
     this.#timer = null;
+  }
+
+  // A retry is as safe as what it repeats, and never acknowledged before it.
+  #repeated(batches: readonly SequencedBatch[], needsSync: boolean): PendingAppend {
+    const first = batches[0];
+    const last = batches.at(-1);
+    assert(first !== undefined && last !== undefined, "a repeated append has batches");
+    if (needsSync && last.lastOffset >= this.#state.active.durable.offset) {
+      this.#isSyncDue = true;
+      this.#start();
+    }
+    return {
+      baseOffset: first.baseOffset,
+      nextOffset: last.lastOffset + 1,
+      // Of one group, or of groups that end one after the other: the last one's safety is that of all.
+      ...last.safety,
+      isDuplicate: true,
+      maxTimestampMs: Math.max(...batches.map((batch) => batch.timestampMs)),
+    };
   }
 
   #admit(chunks: readonly Uint8Array[]): void {
@@ -320,6 +345,7 @@ export class LogWriter {
     if (before.isDirty) await this.#sync();
     await before.finish(true, state.config);
     const segment = new Segment(directory, before.written.offset);
+    segment.aborted = [];
     const file = await disk.open(segment.logPath, "write");
     try {
       await file.close();
@@ -345,6 +371,7 @@ export class LogWriter {
     for (const each of refused) each.reject(reason);
     this.#queuedBytes = 0;
     state.logEndOffset = state.active.written.offset;
+    state.producers.rollBackTo(state.logEndOffset);
     this.#plan = this.#planOfActive();
     if (!isFinal && !(error instanceof LogError)) throw error;
   }

@@ -4,6 +4,7 @@
 // one state and never run for long without giving way to the event loop.
 
 import { LogError } from "../base/error.ts";
+import { buildMarkerBatch, type TransactionMarker } from "../record/control-batch.ts";
 import { ActiveSegment } from "./active-segment.ts";
 import type { LogOptions } from "./log-options.ts";
 import { LogReader } from "./log-reader.ts";
@@ -21,6 +22,8 @@ import type {
   TimedOffset,
 } from "./log-types.ts";
 import { LogWriter } from "./log-writer.ts";
+import type { ProducerEntry } from "./producer-entry.ts";
+import { ProducerStates } from "./producer-states.ts";
 import { SegmentList } from "./segment.ts";
 
 /** How an append is to be treated. */
@@ -50,9 +53,11 @@ export class Log {
     const active = new ActiveSegment(segments.last, recovered.end, parts);
     const { logStartOffset, health } = recovered;
     const { baseOffset } = segments.first;
+    segments.last.aborted ??= [];
     this.#promised =
       health.state === "ok" ? null : (options.checkpoint ?? nothingPromised(baseOffset));
-    this.#state = new LogState({ options, segments, active, logStartOffset, health });
+    const producers = new ProducerStates();
+    this.#state = new LogState({ options, segments, active, logStartOffset, health, producers });
     this.#writer = new LogWriter(this.#state);
     this.#reader = new LogReader(this.#state);
     this.#retention = new LogRetention({
@@ -78,11 +83,46 @@ export class Log {
    *                epoch are overwritten in place. They are written together or not at all, into one segment.
    * @returns       Promises that may be ignored: they never cause an unhandled rejection. When there is no room they
    *                reject with DISK_FULL and the offsets are given to later appends.
+   *                What a producer sent before is not appended again: the promises are those of the first append.
    * @throws        KAFKA_STORAGE_ERROR (failed, corrupt, closed), SERVER_OVERLOADED (queue full),
-   *                MESSAGE_TOO_LARGE (larger than the unsynced window). Nothing was queued then.
+   *                MESSAGE_TOO_LARGE (larger than the unsynced window); of batches with a producer id
+   *                OUT_OF_ORDER_SEQUENCE_NUMBER (`expectedSequence`), INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE.
+   *                Nothing was queued then.
    */
   append(batches: readonly Uint8Array[], options?: AppendOptions): PendingAppend {
     return this.#writer.append(batches, options?.needsSync ?? true);
+  }
+
+  /**
+   * Ends a producer's transaction: appends its marker, which is harmless without an open transaction and still fences
+   * older epochs.
+   *
+   * @param nowMs Unix milliseconds, the marker's timestamp.
+   * @throws      INVALID_PRODUCER_EPOCH, TRANSACTION_COORDINATOR_FENCED, and as `append`.
+   */
+  appendMarker(marker: TransactionMarker, nowMs: number): PendingAppend {
+    return this.#writer.append([buildMarkerBatch(marker, nowMs)], true);
+  }
+
+  /** Whether `append` of these batches would find that they are there already. Changes nothing, never throws. */
+  isDuplicate(batches: readonly Uint8Array[]): boolean {
+    const { producers, logEndOffset } = this.#state;
+    try {
+      return producers.plan(batches, logEndOffset)?.kind === "duplicate";
+    } catch (error) {
+      if (error instanceof LogError) return false;
+      throw error;
+    }
+  }
+
+  /** What is remembered of producers, in no order. */
+  producers(): Iterable<ProducerEntry> {
+    return this.#state.producers.entries();
+  }
+
+  /** Forgets producers that were silent since `beforeMs` (Unix milliseconds) and have no open transaction. */
+  expireProducers(beforeMs: number): void {
+    this.#state.producers.expire(beforeMs);
   }
 
   /** The positions at this instant. */

@@ -1,9 +1,11 @@
 // One segment: its names on disk and what is known of it. The list of a log's segments, and how to find one by offset.
 
 import { assert } from "../base/assert.ts";
+import { LogError } from "../base/error.ts";
 import type { Disk } from "../storage/disk.ts";
 import { PositionRanges } from "./position-ranges.ts";
 import type { SegmentIndexes } from "./segment-indexes.ts";
+import type { AbortedSpan } from "./transaction-spans.ts";
 
 const digits = 20;
 const logName = /^(\d{20})\.log$/;
@@ -43,6 +45,8 @@ export class Segment {
   maxTimestampMs: number | null = null;
   /** True once retention or trim has taken it out of the log. */
   isRemoved = false;
+  /** Transactions whose ABORT marker it holds, in the order of the markers; null until they are loaded. */
+  aborted: AbortedSpan[] | null = null;
   /** The indexes being loaded, so that they are loaded once. */
   loading: Promise<SegmentIndexes> | null = null;
 
@@ -59,11 +63,22 @@ export class Segment {
     return [this.indexPath, this.timeIndexPath, this.logPath];
   }
 
+  /** Adds aborted transactions whose markers follow; those of the segment are known. */
+  addAborted(spans: readonly AbortedSpan[]): void {
+    for (const span of spans) this.aborted?.push(span);
+  }
+
   /** Size of the `.log` file of a sealed segment, asked of the disk once. 0 when the file is missing. */
   async size(disk: Disk): Promise<number> {
     this.sizeBytes ??= (await disk.sizeOf(this.logPath)) ?? 0;
     return this.sizeBytes;
   }
+}
+
+/** The error of reading what retention or trim has taken away. */
+export function removedError(segment: Segment, cause?: unknown): LogError {
+  const detail = `segment ${segment.baseOffset} has been removed`;
+  return new LogError("OFFSET_BELOW_LOG_START", detail, { cause });
 }
 
 /** The segments of a log by base offset, ascending; the last one is active. Never empty. */
@@ -104,6 +119,11 @@ export class SegmentList {
   after(segment: Segment): Segment | null {
     const index = this.#floorIndex(segment.baseOffset);
     return this.#segments[index] === segment ? (this.#segments[index + 1] ?? null) : null;
+  }
+
+  /** The segments from the one that holds an offset on, oldest first; a copy. */
+  from(offset: number): readonly Segment[] {
+    return this.#segments.slice(Math.max(0, this.#floorIndex(offset)));
   }
 
   /** Adds the new active segment. */

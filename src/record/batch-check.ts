@@ -87,7 +87,6 @@ function checkAttributes(attributes: number): void {
     throw new LogError("UNSUPPORTED_COMPRESSION_TYPE", detail);
   }
   if (isControl(attributes)) throw invalid("clients may not write control batches");
-  if (isTransactional(attributes)) throw invalid("transactional batches are not accepted");
   if (hasDeleteHorizon(attributes) || (attributes & ~knownAttributes) !== 0) {
     throw invalid("batch has attribute bits that clients may not set");
   }
@@ -120,6 +119,8 @@ function checkTimes(view: DataView, at: number): void {
 
 function checkProducer(view: DataView, at: number): void {
   const producerId = producerIdAt(view, at);
+  const needsProducer = isTransactional(attributesAt(view, at));
+  if (producerId === -1 && needsProducer) throw invalid("a transactional batch needs a producer");
   if (producerId === -1) return;
   const isNumbered = producerEpochAt(view, at) >= 0 && baseSequenceAt(view, at) >= 0;
   if (!Number.isSafeInteger(producerId) || producerId < 0 || !isNumbered) {

@@ -5,10 +5,14 @@ import { prepareBatches } from "../../src/broker/append-check.ts";
 import { parseConfigs, settingsOf, type AppendRules } from "../../src/broker/topic-config.ts";
 import {
   attributesAt,
+  baseSequenceAt,
   checksummedFrom,
   codecOf,
   isLogAppendTime,
+  isTransactional,
   maxTimestampAt,
+  producerEpochAt,
+  producerIdAt,
   setCrc,
   setMaxTimestamp,
 } from "../../src/record/batch-header.ts";
@@ -57,10 +61,24 @@ describe("append check: batches", () => {
     );
   });
 
-  test("a producer id: refused, because its retries could not be told from new batches", () => {
-    const batch = batchOf([{ value: "a" }], {
-      producer: { producerId: 5, producerEpoch: 0, baseSequence: 0 },
+  test("a producer id: taken, and kept where the codec or the time changes", () => {
+    const producer = { producerId: 5, producerEpoch: 3, baseSequence: 77 };
+    const batch = batchOf([{ value: "a" }], { producer, isTransactional: true });
+    const rules = rulesOf({
+      "compression.type": "gzip",
+      "message.timestamp.type": "LogAppendTime",
     });
+    const [stored = batch] = prepareBatches([batch], rules, nowMs);
+    const view = viewOf(stored);
+    expect(codecOf(attributesAt(view, 0))).toBe(1);
+    expect(isTransactional(attributesAt(view, 0))).toBe(true);
+    expect(producerIdAt(view, 0)).toBe(5);
+    expect(producerEpochAt(view, 0)).toBe(3);
+    expect(baseSequenceAt(view, 0)).toBe(77);
+  });
+
+  test("a transaction without a producer: refused", () => {
+    const batch = batchOf([{ value: "a" }], { isTransactional: true });
     expect(codeOf([batch])).toBe("INVALID_RECORD");
   });
 });

@@ -7,7 +7,7 @@ import { FakeClock, settle } from "../support/fake-clock.ts";
 /** As much of a partition as a waiter looks at. */
 class StubPartition {
   readonly waiters = new WaiterSet();
-  readableBytes = 0;
+  #bytes = 0;
   isLive = true;
 
   addWaiter(waiter: Waiter): void {
@@ -18,8 +18,12 @@ class StubPartition {
     this.waiters.remove(waiter);
   }
 
+  readableBytes(): number {
+    return this.#bytes;
+  }
+
   advance(bytes: number): void {
-    this.readableBytes += bytes;
+    this.#bytes += bytes;
     this.waiters.notifyAll();
   }
 }
@@ -28,7 +32,13 @@ function setUp(wakeAtBytes: number) {
   const clock = new FakeClock();
   const stubs = [new StubPartition(), new StubPartition()] as const;
   const partitions = stubs as unknown as readonly Partition[];
-  const waiter = new FetchWaiter({ clock, partitions, waitMs: 500, wakeAtBytes });
+  const waiter = new FetchWaiter({
+    clock,
+    partitions,
+    isolation: "read_uncommitted",
+    waitMs: 500,
+    wakeAtBytes,
+  });
   return { clock, stubs, waiter };
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Partition } from "../../src/broker/partition.ts";
 import { parseConfigs, settingsOf } from "../../src/broker/topic-config.ts";
+import { closedGate } from "../../src/broker/transaction-gate.ts";
 import { batchOf } from "../support/batches.ts";
 import { createTopic, openTestEngine, produce } from "../support/engines.ts";
 
@@ -25,6 +26,8 @@ describe("partition: without a log", () => {
         expectedEndOffset: null,
         nowMs: 1_700_000_000_000,
         options: { needsSync: true },
+        transactionalId: null,
+        gate: closedGate,
       });
     for (const act of [append, () => partition.log()]) {
       expect(act).toThrow(

@@ -41,7 +41,7 @@ describe("writer: group commit", () => {
     void first.durable.then(() => seen.push("durable"));
     await settle();
     expect(seen).toEqual(["written"]);
-    expect(log.positions()).toEqual({ logStartOffset: 0, highWatermark: 0, logEndOffset: 1 });
+    expect(log.positions()).toMatchObject({ logStartOffset: 0, highWatermark: 0, logEndOffset: 1 });
     expect((await log.read({ offset: 0, maxBytes: 999, upTo: "highWatermark" })).bytes.length).toBe(
       0,
     );
@@ -165,7 +165,7 @@ describe("writer: a full disk", () => {
       await expect(durable).rejects.toMatchObject({ code: "DISK_FULL" });
     }
     expect(log.health()).toEqual({ state: "ok" });
-    expect(log.positions()).toEqual({ logStartOffset: 0, highWatermark: 0, logEndOffset: 0 });
+    expect(log.positions()).toMatchObject({ logStartOffset: 0, highWatermark: 0, logEndOffset: 0 });
     expect(log.queuedBytes()).toBe(0);
     // Room for what is needed is enough; the larger step ahead is only tried.
     disk.capacityBytes = disk.usedBytes + 200;

@@ -2,7 +2,12 @@
 
 import { viewOf } from "../../src/base/bytes.ts";
 import { BatchBuilder, type BuildOptions } from "../../src/record/batch-builder.ts";
-import { batchBytesAt, setBaseOffset, setLeaderEpoch } from "../../src/record/batch-header.ts";
+import {
+  batchBytesAt,
+  setBaseOffset,
+  setLeaderEpoch,
+  updateCrc,
+} from "../../src/record/batch-header.ts";
 import { RecordCursor } from "../../src/record/record-cursor.ts";
 
 /** A record as a test writes it; what is absent is null, empty, or 1700000000000. */
@@ -19,6 +24,8 @@ export interface TestBatchOptions extends BuildOptions {
   readonly baseOffset?: number;
   /** As clients send it (-1) when absent. */
   readonly leaderEpoch?: number;
+  /** Part of its producer's transaction; false when absent. */
+  readonly isTransactional?: boolean;
 }
 
 /** A record as it was read; text is UTF-8. */
@@ -48,6 +55,10 @@ export function batchOf(
   const view = viewOf(batch);
   setBaseOffset(view, 0, options.baseOffset ?? 0);
   setLeaderEpoch(view, 0, options.leaderEpoch ?? -1);
+  if (options.isTransactional === true) {
+    view.setUint16(21, view.getUint16(21) | 0x10);
+    updateCrc(batch);
+  }
   return batch;
 }
 

@@ -52,7 +52,9 @@ export class MemoryStateLog implements StateLog {
     });
     durable.catch(() => undefined);
     if (this.autoSync) this.sync();
-    return { baseOffset, nextOffset, written: Promise.resolve(), durable };
+    const written = Promise.resolve();
+    const isDuplicate = false;
+    return { baseOffset, nextOffset, written, durable, isDuplicate, maxTimestampMs: timestampMs };
   }
 
   /** Makes the first `count` waiting appends durable; all of them by default. */
@@ -98,7 +100,8 @@ export class MemoryStateLog implements StateLog {
   positions(): LogPositions {
     const logEndOffset = (this.#stored.at(-1)?.offset ?? this.#durableOffset - 1) + 1;
     const highWatermark = this.#durableOffset;
-    return { logStartOffset: this.#logStartOffset, highWatermark, logEndOffset };
+    const logStartOffset = this.#logStartOffset;
+    return { logStartOffset, lastStableOffset: highWatermark, highWatermark, logEndOffset };
   }
 
   #cut(): void {
