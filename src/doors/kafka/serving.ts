@@ -1,14 +1,17 @@
 // Every API that the door serves, with its versions: what is dispatched is what ApiVersions advertises.
 
+import { adminHandlers } from "./admin-handlers.ts";
 import { answerApiVersions } from "./api-versions.ts";
 import { answerDeleteRecords } from "./delete-records.ts";
 import { answerFetch } from "./fetch.ts";
 import { answerFindCoordinator } from "./find-coordinator.ts";
+import { groupHandlers } from "./group-handlers.ts";
 import type { ServingTable } from "./handler.ts";
 import { answerListOffsets } from "./list-offsets.ts";
 import { answerMetadata } from "./metadata.ts";
 import { answerOffsetForLeaderEpoch } from "./offset-for-leader-epoch.ts";
 import { answerProduce } from "./produce.ts";
+import { transactionHandlers } from "./transaction-handlers.ts";
 
 /** The APIs served, by name. */
 export const serving: ServingTable = {
@@ -21,4 +24,7 @@ export const serving: ServingTable = {
   apiVersions: { min: 0, max: 4, handle: answerApiVersions(() => serving) },
   deleteRecords: { min: 0, max: 2, handle: answerDeleteRecords },
   offsetForLeaderEpoch: { min: 2, max: 4, handle: answerOffsetForLeaderEpoch },
+  ...groupHandlers,
+  ...transactionHandlers,
+  ...adminHandlers,
 };

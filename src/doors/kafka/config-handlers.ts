@@ -1,0 +1,209 @@
+// Configs of topics, and the settings of the broker and of groups, which are read-only while the server runs:
+// DescribeConfigs, AlterConfigs, IncrementalAlterConfigs, ListConfigResources.
+
+import { LogError } from "../../base/error.ts";
+import { mapParallel } from "../../base/parallel.ts";
+import type { EncodableResponse, RequestOf } from "../../protocol/apis.ts";
+import type { ConfigChange, ConfigChanges, ConfigEntry } from "../../services.ts";
+import { describedConfig } from "./config-entry.ts";
+import { codeOf } from "./error-code.ts";
+import { failureOf } from "./failure.ts";
+import type { Handler, KafkaContext, ServingTable } from "./handler.ts";
+import { repeatedIn } from "./repeated.ts";
+
+const changesMax = 16;
+
+/** Kafka's numbers of what has configs. */
+const resourceType = { topic: 2, broker: 4, clientMetrics: 16, group: 32 } as const;
+
+interface Resource {
+  readonly resourceType: number;
+  readonly resourceName: string;
+}
+
+/** Group keys, by the broker key that gives every group its value. */
+const groupKeys: ReadonlyMap<string, string> = new Map([
+  ["group.consumer.heartbeat.interval.ms", "consumer.heartbeat.interval.ms"],
+  ["group.consumer.session.timeout.ms", "consumer.session.timeout.ms"],
+]);
+
+type DescribedResource = EncodableResponse<"describeConfigs">["results"][number];
+
+const describeConfigs: Handler<"describeConfigs"> = async (request, _call, context) => {
+  const { includeSynonyms, includeDocumentation } = request;
+  const describe = async (
+    asked: RequestOf<"describeConfigs">["resources"][number],
+  ): Promise<DescribedResource> => {
+    const { configurationKeys, ...resource } = asked;
+    try {
+      const { entries, isReadOnly } = await entriesOf(resource, context);
+      const isWanted = ({ name }: ConfigEntry): boolean =>
+        configurationKeys === null ||
+        configurationKeys.length === 0 ||
+        configurationKeys.includes(name);
+      const show = { isReadOnly, includeSynonyms, includeDocumentation };
+      const configs = entries.filter(isWanted).map((entry) => describedConfig(entry, show));
+      return { errorCode: 0, errorMessage: null, ...resource, configs };
+    } catch (error) {
+      const failure = failureOf(error, context);
+      const { message: errorMessage } = failure;
+      return { errorCode: codeOf(failure.code), errorMessage, ...resource, configs: [] };
+    }
+  };
+  return { throttleTimeMs: 0, results: await Promise.all(request.resources.map(describe)) };
+};
+
+async function entriesOf(
+  resource: Resource,
+  context: KafkaContext,
+): Promise<{ readonly entries: readonly ConfigEntry[]; readonly isReadOnly: boolean }> {
+  const { services } = context;
+  const { resourceName: name } = resource;
+  if (resource.resourceType === resourceType.topic) {
+    const entries = await services.topics.describeConfigs(name);
+    return { entries, isReadOnly: services.topics.lookup(name)?.internal ?? false };
+  }
+  if (resource.resourceType === resourceType.group) {
+    const entries = (await services.broker.describeConfigs()).flatMap((entry) => {
+      const key = groupKeys.get(entry.name);
+      return key === undefined ? [] : [{ ...entry, name: key }];
+    });
+    return { entries, isReadOnly: true };
+  }
+  checkBroker(resource, context);
+  // The nameless broker stands for what was changed for all brokers while they ran: nothing can be.
+  const entries = name === "" ? [] : await services.broker.describeConfigs();
+  return { entries, isReadOnly: true };
+}
+
+function checkBroker(resource: Resource, { nodeId }: KafkaContext): void {
+  if (resource.resourceType !== resourceType.broker) {
+    const detail = `resources of type ${resource.resourceType} have no configs here`;
+    throw new LogError("INVALID_REQUEST", detail);
+  }
+  const { resourceName } = resource;
+  if (resourceName === "" || resourceName === String(nodeId)) return;
+  const detail = `there is no broker '${resourceName}': this is broker ${nodeId}, the only one`;
+  throw new LogError("INVALID_REQUEST", detail);
+}
+
+type AlteredResource = EncodableResponse<"alterConfigs">["responses"][number];
+
+const alterConfigs: Handler<"alterConfigs"> = async (request, _call, context) => {
+  const { validateOnly } = request;
+  const options = { validateOnly, isReplacement: true };
+  const repeated = repeatedIn(request.resources.map(keyOf));
+  const responses = await mapParallel(request.resources, {
+    limit: changesMax,
+    work: ({ configs, ...resource }) =>
+      alter({ resource, isRepeated: repeated.has(keyOf(resource)) }, context, async (topic) => {
+        // Built from entries, so that a key such as __proto__ is a key like any other.
+        const changes = Object.fromEntries(configs.map(({ name, value }) => [name, value]));
+        await context.services.topics.alterConfigs(topic, changes, options);
+      }),
+  });
+  return { throttleTimeMs: 0, responses };
+};
+
+const incrementalAlterConfigs: Handler<"incrementalAlterConfigs"> = async (
+  request,
+  _call,
+  context,
+) => {
+  const { validateOnly } = request;
+  const repeated = repeatedIn(request.resources.map(keyOf));
+  const responses = await mapParallel(request.resources, {
+    limit: changesMax,
+    work: ({ configs, ...resource }) =>
+      alter({ resource, isRepeated: repeated.has(keyOf(resource)) }, context, async (topic) => {
+        const changes = changesOf(configs);
+        await context.services.topics.alterConfigs(topic, changes, { validateOnly });
+      }),
+  });
+  return { throttleTimeMs: 0, responses };
+};
+
+/** Changes one resource, if it is one that can be changed and the request names it once. */
+async function alter(
+  { resource, isRepeated }: { readonly resource: Resource; readonly isRepeated: boolean },
+  context: KafkaContext,
+  change: (topic: string) => Promise<void>,
+): Promise<AlteredResource> {
+  try {
+    if (isRepeated) throw new LogError("INVALID_REQUEST", "a resource is named more than once");
+    checkAlterable(resource, context);
+    await change(resource.resourceName);
+    return { errorCode: 0, errorMessage: null, ...resource };
+  } catch (error) {
+    const failure = failureOf(error, context);
+    return { errorCode: codeOf(failure.code), errorMessage: failure.message, ...resource };
+  }
+}
+
+function checkAlterable(resource: Resource, context: KafkaContext): void {
+  if (resource.resourceType === resourceType.topic) return;
+  if (resource.resourceType !== resourceType.group) checkBroker(resource, context);
+  const detail = "these settings are read-only while the server runs; it takes them when it starts";
+  throw new LogError("INVALID_REQUEST", detail);
+}
+
+function keyOf({ resourceType: type, resourceName }: Resource): string {
+  return `${type} ${resourceName}`;
+}
+
+type KeyChange = RequestOf<"incrementalAlterConfigs">["resources"][number]["configs"][number];
+
+function changesOf(configs: readonly KeyChange[]): ConfigChanges {
+  const changes = new Map<string, ConfigChange>();
+  for (const config of configs) {
+    if (changes.has(config.name)) {
+      const detail = `config key '${config.name}' is changed more than once`;
+      throw new LogError("INVALID_REQUEST", detail);
+    }
+    changes.set(config.name, changeOf(config));
+  }
+  return Object.fromEntries(changes);
+}
+
+/** The operations are SET, DELETE, APPEND and SUBTRACT. */
+function changeOf({ name, configOperation, value }: KeyChange): ConfigChange {
+  if (configOperation === 1) return null;
+  if (value === null) throw new LogError("INVALID_REQUEST", `config key '${name}' has no value`);
+  if (configOperation === 0) return value;
+  if (configOperation === 2) return { append: value };
+  if (configOperation === 3) return { subtract: value };
+  const detail = `config operation ${configOperation} of key '${name}' is unknown`;
+  throw new LogError("INVALID_REQUEST", detail);
+}
+
+const listConfigResources: Handler<"listConfigResources"> = async (request, _call, context) => {
+  const { topic, broker, clientMetrics, group } = resourceType;
+  const listed: ReadonlySet<number> = new Set([topic, broker, clientMetrics, group]);
+  const wanted = new Set(request.resourceTypes.length === 0 ? listed : request.resourceTypes);
+  try {
+    for (const type of wanted) {
+      if (listed.has(type)) continue;
+      throw new LogError("UNSUPPORTED_VERSION", `resources of type ${type} are not listed`);
+    }
+    const { services, nodeId } = context;
+    const topics = wanted.has(topic) ? await services.topics.list() : [];
+    const configResources = topics.map(({ name }) => {
+      return { resourceName: name, resourceType: topic as number };
+    });
+    if (wanted.has(broker)) {
+      configResources.push({ resourceName: String(nodeId), resourceType: broker });
+    }
+    return { throttleTimeMs: 0, errorCode: 0, configResources };
+  } catch (error) {
+    const errorCode = codeOf(failureOf(error, context).code);
+    return { throttleTimeMs: 0, errorCode, configResources: [] };
+  }
+};
+
+/** Configs. */
+export const configHandlers: ServingTable = {
+  describeConfigs: { min: 1, max: 4, handle: describeConfigs },
+  alterConfigs: { min: 0, max: 2, handle: alterConfigs },
+  incrementalAlterConfigs: { min: 0, max: 1, handle: incrementalAlterConfigs },
+  listConfigResources: { min: 0, max: 1, handle: listConfigResources },
+};
