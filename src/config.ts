@@ -17,6 +17,7 @@ const count = (defaultCount: number, maximum: number, description: string) =>
 const flag = (isOn: boolean, description: string) => Type.Boolean({ default: isOn, description });
 const text = (value: string, description: string) =>
   Type.String({ default: value, minLength: 1, description });
+const maybeText = (description: string) => Type.String({ default: "", description });
 const oneOf = <Name extends string>(names: readonly Name[], description: string) =>
   Type.Enum(names, { default: names[0], description });
 
@@ -28,6 +29,17 @@ const properties = {
     maximum: 65_535,
     description: "HTTP port; 0 picks a free one",
   }),
+  kafkaEnabled: flag(true, "speak Kafka's protocol beside HTTP; --no-kafka turns it off"),
+  kafkaHost: maybeText("address for Kafka clients to connect to; empty takes that of HTTP"),
+  kafkaPort: Type.Integer({
+    default: 9092,
+    minimum: 0,
+    maximum: 65_535,
+    description: "port of Kafka's protocol; 0 picks a free one",
+  }),
+  kafkaAdvertised: maybeText(
+    "host:port that Kafka clients are told to use; empty: what each of them connected to",
+  ),
   dataDir: text("./segments", "directory of the topics' segment files"),
   logLevel: oneOf(["info", "debug", "warn", "error", "silent"], "least level that is logged"),
   readMode: oneOf(["map", "pread"], "read through memory maps, or by pread"),
@@ -41,6 +53,9 @@ const properties = {
   inFlightBytesMax: bytes(256 * MiB, MiB, "bytes of request bodies and unsynced appends held"),
   admissionWaitMs: millis(5000, 0, "how long a produce may wait for room before it is refused"),
   connectionsMax: count(10_000, 1_000_000, "open HTTP connections"),
+  kafkaRequestBytesMax: bytes(100 * MiB, 1024, "largest request of Kafka's protocol in bytes"),
+  kafkaConnectionsMax: count(10_000, 1_000_000, "open connections of Kafka's protocol"),
+  kafkaIdleTimeoutMs: millis(600_000, 1000, "a Kafka connection without requests is closed"),
   longPollsMax: count(20_000, 1_000_000, "reads and polls waiting at once"),
   requestTimeoutMs: millis(60_000, 1000, "time a client has to send its request"),
   streamStallMs: millis(60_000, 1000, "a stream whose reader takes nothing for this long ends"),

@@ -18,7 +18,11 @@ afterEach(() => {
 });
 
 function configWith(flags: Readonly<Record<string, unknown>>): Config {
-  return loadConfig({ flags: { dataDir, port: 0, ...flags }, environment: {}, file: null });
+  return loadConfig({
+    flags: { dataDir, port: 0, kafkaPort: 0, ...flags },
+    environment: {},
+    file: null,
+  });
 }
 
 test("server: started and stopped: serves in between and leaves the directory marked clean", async () => {

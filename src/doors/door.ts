@@ -4,7 +4,7 @@
 export interface Door {
   /** Starts accepting; rejects with the system's error when the address is in use. */
   listen(): Promise<void>;
-  /** Where the door listens, as `http://host:port`; null before `listen` and after `close`. */
+  /** Where the door listens, as `http://host:port` or `host:port`; null before `listen` and after `close`. */
   address(): string | null;
   /**
    * Stops in order: accepts nothing new, answers what waits, lets running requests end, then closes what is left.

@@ -42,6 +42,8 @@ export interface Ask {
 export interface LiveServer {
   readonly url: string;
   readonly port: number;
+  /** `host:port` of the Kafka door; null when there is none. */
+  readonly kafka: string | null;
   readonly dataDir: string;
   /** What it logged as an error; empty when all is well. */
   readonly errors: readonly { readonly message: string; readonly facts: Loose }[];
@@ -63,12 +65,13 @@ export async function liveServer(
   settings: Readonly<Record<string, unknown>> = {},
   dataDir = mkdtempSync(join(tmpdir(), "varve-live-")),
 ): Promise<LiveServer> {
-  const flags = { ...settings, dataDir, port: 0 };
+  const flags = { kafkaPort: 0, ...settings, dataDir, port: 0 };
   const config = loadConfig({ flags, environment: {}, file: null });
   const { logger, errors } = noting();
   const server = await startServer(config, logger);
   return liveOver({
     url: server.url,
+    kafka: server.kafka,
     dataDir,
     errors,
     stop: () => server.close(),
@@ -97,6 +100,7 @@ export async function limitedServer(
   await door.listen();
   return liveOver({
     url: door.address() ?? "",
+    kafka: null,
     dataDir,
     errors,
     stop: async () => {
@@ -129,18 +133,20 @@ function noting(): {
 
 function liveOver(parts: {
   readonly url: string;
+  readonly kafka: string | null;
   readonly dataDir: string;
   readonly errors: LiveServer["errors"];
   readonly stop: () => Promise<void>;
   readonly again: () => Promise<LiveServer>;
   readonly connections: LiveServer["connections"];
 }): LiveServer {
-  const { url, dataDir, errors } = parts;
+  const { url, kafka, dataDir, errors } = parts;
   const call: LiveServer["call"] = (method, path, ask = {}) => callUrl(method, url + path, ask);
   const metrics = async (): Promise<string> => (await call("GET", "/metrics")).text;
   return {
     url,
     port: Number(new URL(url).port),
+    kafka,
     dataDir,
     errors,
     connections: parts.connections,

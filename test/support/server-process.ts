@@ -45,7 +45,9 @@ export class ServerProcess {
     if (!existsSync(cliPath)) throw new Error("dist is missing: run `npm run build` first");
     const { dataDir, port, flags = [], node = process.execPath, nodeFlags = [] } = options;
     const startedAt = performance.now();
-    const serve = ["serve", "--port", String(port), "--data-dir", dataDir, ...flags];
+    // Where a test names no port for Kafka's protocol, any free one will do.
+    const ports = ["--port", String(port), "--kafka-port", "0"];
+    const serve = ["serve", ...ports, "--data-dir", dataDir, ...flags];
     const child = spawn(node, [...nodeFlags, cliPath, ...serve], {
       stdio: ["ignore", "pipe", "pipe"],
     });

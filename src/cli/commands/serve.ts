@@ -8,17 +8,19 @@ Each option can also be set in the environment (shown in brackets) or in a JSON 
 the command line wins over the environment, the environment over the file.
 
 Example:
-  $ varve serve --port 8082 --data-dir ./segments --topic-defaults retention.ms=86400000`;
+  $ varve serve --port 8082 --kafka-port 9092 --data-dir ./segments --topic-defaults retention.ms=86400000`;
 
 /** Adds `serve` to the program. */
 export function registerServe(program: Command): void {
   const command = program
     .command("serve")
-    .description("serve a data directory over HTTP until SIGTERM or SIGINT")
+    .description("serve a data directory over HTTP and Kafka's protocol until SIGTERM or SIGINT")
     .option("--config <file>", "JSON file with settings [VARVE_CONFIG]")
+    .option("--no-kafka", "short for --kafka-enabled false")
     .addHelpText("after", example);
   for (const flag of configFlags()) addOption(command, flag);
-  command.action(async (flags: Record<string, unknown>) => {
+  command.action(async ({ kafka, ...given }: Record<string, unknown>) => {
+    const flags = kafka === false ? { ...given, kafkaEnabled: "false" } : given;
     const environment = processEnvironment();
     const file = flags["config"] ?? environment["VARVE_CONFIG"];
     await serve(flags, environment, typeof file === "string" && file !== "" ? file : null);
