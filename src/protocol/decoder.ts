@@ -57,7 +57,7 @@ function readTags(
     before = tag;
     const size = reader.checkCount(reader.uvarint(), 1);
     const step = tagged.get(tag);
-    if (step === undefined) reader.skip(size);
+    if (step === undefined) reader.advance(size);
     else struct[step.name] = readTag(reader, step, size);
   }
 }

@@ -95,7 +95,7 @@ export class FrameReader {
   }
 
   /** Moves on without looking. */
-  skip(length: number): void {
+  advance(length: number): void {
     this.#take(length);
   }
 

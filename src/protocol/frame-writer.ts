@@ -75,8 +75,10 @@ export class FrameWriter {
       this.#buffer.fill(0, at, at + 16);
       return;
     }
-    const written = this.#buffer.write(text.replaceAll("-", ""), at, "hex");
-    if (written !== 16) throw new LogError("INVALID_REQUEST", `not a uuid: ${text}`);
+    const digits = text.replaceAll("-", "");
+    if (digits.length !== 32 || this.#buffer.write(digits, at, 16, "hex") !== 16) {
+      throw new LogError("INVALID_REQUEST", `not a uuid: ${text}`);
+    }
   }
 
   /** An unsigned number of 32 bits as LEB128. */
