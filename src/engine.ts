@@ -21,13 +21,7 @@ import { LogStateLog } from "./coordinator/log-state-log.ts";
 import { GroupServicesOver } from "./group/group-services.ts";
 import { defaultGroupLimits, type GroupLimits } from "./group/membership.ts";
 import { prepareCompression } from "./record/compression.ts";
-import type {
-  BrokerServices,
-  ClassicGroupServices,
-  EngineHealth,
-  Services,
-  TransactionServices,
-} from "./services.ts";
+import type { BrokerServices, EngineHealth, Services, TransactionServices } from "./services.ts";
 import { DataDirectory } from "./storage/data-directory.ts";
 import type { Disk } from "./storage/disk.ts";
 import { NodeDisk } from "./storage/node-disk.ts";
@@ -192,7 +186,7 @@ class OpenEngine implements Engine {
       data: broker.data,
       topics: broker.topics,
       groups,
-      classicGroups: unavailable<ClassicGroupServices>(),
+      classicGroups: groups.classic,
       transactions: unavailable<TransactionServices>(),
       broker: about,
       health,

@@ -12,6 +12,8 @@ import type {
   TopicPartition,
 } from "../services.ts";
 import { listOf } from "./assignment.ts";
+import { newGeneration } from "./classic-group.ts";
+import { classicMembers, isSimple } from "./classic-view.ts";
 import { committedView } from "./committed-view.ts";
 import { checkName, Group, type Member } from "./group.ts";
 import { decodeGroupEvent, encodeGroupEvent, type GroupEvent } from "./group-events.ts";
@@ -92,9 +94,31 @@ export class GroupMachine implements StateMachine<GroupEvent> {
         throw new LogError("INVALID_REQUEST", `${memberEpoch} is not a member epoch`);
       }
       const known = this.find(name);
+      const wasClassic = known !== null && known.classic !== null;
+      if (wasClassic && known.memberCount > 0) throw hasClassicMembers(known);
       const group = known ?? (memberEpoch === 0 ? this.#groups.newGroup(name) : new Group(name));
       if (memberEpoch === -1) return decideRemoval(group, memberId, this.#context(nowMs));
-      return decideHeartbeat(group, request, this.#context(nowMs));
+      const decision = decideHeartbeat(group, request, this.#context(nowMs));
+      if (!wasClassic) return decision;
+      const change: GroupEvent = { kind: "classic", group: name, generation: null };
+      return { ...decision, events: [change, ...decision.events] };
+    };
+  }
+
+  /**
+   * Makes a group one of the classic protocol, unless it is; it must not have members of the new one.
+   * @throws INCONSISTENT_GROUP_PROTOCOL, POLICY_VIOLATION
+   */
+  makeClassic(name: string): Command<GroupEvent, void> {
+    return () => {
+      const known = this.find(name);
+      if (known !== null && known.classic !== null) return nothing;
+      if (known !== null && known.memberCount > 0) throw hasNewMembers(known);
+      const { header } = known ?? this.#groups.newGroup(name);
+      const generation = { ...newGeneration, emptySinceMs: header.emptySinceMs };
+      const change: GroupEvent = { kind: "classic", group: name, generation };
+      const made: GroupEvent = { kind: "group", group: name, header };
+      return { events: known === null ? [made, change] : [change], reply: undefined };
     };
   }
 
@@ -150,6 +174,12 @@ export class GroupMachine implements StateMachine<GroupEvent> {
   /** ConsumerGroupDescribe. Throws GROUP_ID_NOT_FOUND. */
   describe(group: string, lastSeen: LastSeen): GroupDescription {
     const known = this.#groups.need(group);
+    if (known.classic !== null) {
+      const { generationId, protocolName } = known.classic.generation;
+      const epochs = { groupEpoch: generationId, assignmentEpoch: generationId };
+      const members = classicMembers(known.classic, (id) => lastSeen(group, id));
+      return { ...listingOf(known), ...epochs, assignor: protocolName, members };
+    }
     const members = [...known.members.values()].map((member) => ({
       memberId: member.memberId,
       instanceId: null,
@@ -188,9 +218,8 @@ export class GroupMachine implements StateMachine<GroupEvent> {
         return;
       }
       case "classic":
-        if (event.generation !== null)
-          this.#groups.ensure(event.group).putGeneration(event.generation);
-        else this.find(event.group)?.putGeneration(null);
+        if (event.generation === null) this.find(event.group)?.putGeneration(null);
+        else this.#groups.ensure(event.group).putGeneration(event.generation);
         return;
       case "pending": {
         const { group, pending } = event;
@@ -262,14 +291,29 @@ export class GroupMachine implements StateMachine<GroupEvent> {
 
 const nothing = { events: [], reply: undefined } as const;
 
+function hasClassicMembers({ name, memberCount }: Group): LogError {
+  const detail =
+    `group ${name} has ${memberCount} members of Kafka's classic protocol; members of the new one, ` +
+    "as those over HTTP, can join when they have left";
+  return new LogError("GROUP_ID_NOT_FOUND", detail, { facts: { memberCount } });
+}
+
+function hasNewMembers({ name, memberCount }: Group): LogError {
+  const detail =
+    `group ${name} has ${memberCount} members of the new protocol (KIP-848), as those over HTTP; ` +
+    "members of the classic one can join when they have left";
+  return new LogError("INCONSISTENT_GROUP_PROTOCOL", detail, { facts: { memberCount } });
+}
+
 function listingOf(group: Group): GroupListing {
   const topics = new Set([...group.subscribedTopics(), ...group.offsets.topics()]);
   return {
     group: group.name,
-    kind: "consumer",
-    protocolType: "consumer",
+    // Kafka counts a group that only ever had offsets among the classic ones.
+    kind: group.classic !== null || isSimple(group) ? "classic" : "consumer",
+    protocolType: group.classic?.protocolType ?? (isSimple(group) ? "" : "consumer"),
     state: group.state,
-    memberCount: group.members.size,
+    memberCount: group.memberCount,
     topics: [...topics].sort(),
   };
 }

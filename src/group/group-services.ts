@@ -1,6 +1,7 @@
 // Consumer groups as the waist wants them: the group machine on a coordinator, sessions, waiters and topic changes.
 
 import type { Clock } from "../base/clock.ts";
+import { LogError } from "../base/error.ts";
 import type { Logger } from "../base/logger.ts";
 import { type Random, randomUuid } from "../base/random.ts";
 import { TimerQueue } from "../base/timer-queue.ts";
@@ -23,6 +24,7 @@ import type {
   TransactionalOffsetCommit,
 } from "../services.ts";
 import { AssignmentWaiters } from "./assignment-waiters.ts";
+import { ClassicGroups } from "./classic-groups.ts";
 import type { GroupEvent } from "./group-events.ts";
 import { GroupMachine } from "./group-machine.ts";
 import type { GroupLimits, TopicLookup } from "./membership.ts";
@@ -46,6 +48,8 @@ export interface GroupServicesOptions {
 
 /** Consumer groups over one log. */
 export class GroupServicesOver implements GroupServices {
+  /** The groups of the classic protocol, on the same coordinator. */
+  readonly classic: ClassicGroups;
   readonly #options: GroupServicesOptions;
   readonly #machine: GroupMachine;
   readonly #coordinator: Coordinator<GroupEvent>;
@@ -61,6 +65,7 @@ export class GroupServicesOver implements GroupServices {
     this.#options = parts.options;
     this.#machine = parts.machine;
     this.#coordinator = parts.coordinator;
+    this.classic = new ClassicGroups({ ...parts.options, ...parts });
     this.#waiters = new AssignmentWaiters((group, memberId) => {
       return this.#machine.find(group)?.hasNewsFor(memberId) ?? true;
     });
@@ -89,6 +94,10 @@ export class GroupServicesOver implements GroupServices {
       snapshotGrowthBytes,
       onLoaded: () => {
         if (services !== null) services.#loaded();
+      },
+      onFailed: () => {
+        const detail = "the group coordinator cannot write its log any more";
+        services?.classic.stop(new LogError("COORDINATOR_NOT_AVAILABLE", detail));
       },
     });
     services = new GroupServicesOver({ options, machine, coordinator });
@@ -126,8 +135,17 @@ export class GroupServicesOver implements GroupServices {
     return this.#waiters.wait(group, memberId, signal);
   }
 
-  commitOffsets(request: OffsetCommitRequest): Promise<readonly OffsetCommitResult[]> {
-    return this.#coordinator.run(this.#machine.offsets.commit(request));
+  async commitOffsets(request: OffsetCommitRequest): Promise<readonly OffsetCommitResult[]> {
+    const command = this.#machine.offsets.commit(request);
+    let isTaken = false;
+    const committed = this.#coordinator.run((nowMs) => {
+      const decision = command(nowMs);
+      isTaken = true;
+      return decision;
+    });
+    // Of members, only those of classic groups are kept alive by their commits.
+    if (isTaken) this.classic.touch(request.group, request.memberId);
+    return await committed;
   }
 
   committedOffsets(
@@ -177,7 +195,10 @@ export class GroupServicesOver implements GroupServices {
 
   describe(group: string): Promise<GroupDescription> {
     return this.#coordinator.query(() =>
-      this.#machine.describe(group, (name, memberId) => this.#sessions.lastSeenMs(name, memberId)),
+      this.#machine.describe(group, (name, memberId) => {
+        const { classic } = this.#machine.find(name) ?? { classic: null };
+        return (classic === null ? this.#sessions : this.classic).lastSeenMs(name, memberId);
+      }),
     );
   }
 
@@ -201,6 +222,7 @@ export class GroupServicesOver implements GroupServices {
   /** Takes no more calls, wakes those who wait; resolves when what was taken has been answered. */
   async close(): Promise<void> {
     this.#timers.clear();
+    this.classic.stop(new LogError("COORDINATOR_NOT_AVAILABLE", "the group coordinator stops"));
     const closed = this.#coordinator.close();
     this.#waiters.wakeAll(true);
     await closed;
@@ -210,6 +232,7 @@ export class GroupServicesOver implements GroupServices {
   #loaded(): void {
     const { clock, topics } = this.#options;
     this.#sessions.restart(clock.nowMs());
+    this.classic.restart();
     const gone = new Map<string, string>();
     for (const group of this.#machine.groups()) {
       this.#refresh(group.name);

@@ -108,6 +108,7 @@ export class Group {
 
   /** How far the group is. */
   get state(): GroupState {
+    if (this.#classic !== null) return this.#classic.stateName;
     if (this.#members.size === 0) return "EMPTY";
     if (this.header.epoch > this.header.assignmentEpoch) return "ASSIGNING";
     for (const member of this.#members.values()) {
@@ -126,8 +127,20 @@ export class Group {
     return this.#owners.get(topic)?.get(partition) ?? null;
   }
 
+  /** True when the group has no members, and nobody is about to become one. */
+  get isVacant(): boolean {
+    return this.#members.size === 0 && (this.#classic?.isVacant ?? true);
+  }
+
+  /** Unix milliseconds since when there are no members; null when there are some or never were. */
+  get emptySinceMs(): number | null {
+    const { emptySinceMs } = this.#classic?.generation ?? this.header;
+    return emptySinceMs;
+  }
+
   /** Topics that members subscribe to. */
   subscribedTopics(): ReadonlySet<string> {
+    if (this.#classic !== null) return this.#classic.subscribedTopics();
     const topics = new Set<string>();
     for (const member of this.#members.values()) {
       for (const topic of member.subscribedTopics) topics.add(topic);

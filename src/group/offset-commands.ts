@@ -128,11 +128,15 @@ export class OffsetCommands {
       checkName("group", group);
       const known = this.#groups.need(group);
       const { topics } = this.#contextAt(nowMs);
+      const { classic } = known;
+      if (classic !== null && classic.protocolType !== "consumer") checkEmpty(group, known);
       const subscribed = known.subscribedTopics();
+      // While a classic group rebalances its members may come to read anything.
+      const isOpen = classic?.hasKnownTopics() === false;
       const reply = partitions.map(({ topic, partition }): OffsetCommitResult => {
         if (topics(topic) === null)
           return { topic, partition, error: "UNKNOWN_TOPIC_OR_PARTITION" };
-        const error = subscribed.has(topic) ? "GROUP_SUBSCRIBED_TO_TOPIC" : null;
+        const error = isOpen || subscribed.has(topic) ? "GROUP_SUBSCRIBED_TO_TOPIC" : null;
         return { topic, partition, error };
       });
       const events = reply
@@ -164,17 +168,18 @@ export class OffsetCommands {
   expire(group: string): Command<GroupEvent, boolean> {
     return (nowMs) => {
       const known = this.#groups.find(group);
-      if (known === null) return { events: [], reply: false };
-      const { offsets, pending, members, header } = known;
+      const isReadAtAll = known?.classic?.hasKnownTopics() === false;
+      if (known === null || isReadAtAll) return { events: [], reply: false };
+      const { offsets, pending, emptySinceMs } = known;
       const rule = {
         nowMs,
         retentionMs: this.#contextAt(nowMs).limits.offsetsRetentionMs,
-        emptySinceMs: header.emptySinceMs,
+        emptySinceMs,
         subscribedTopics: known.subscribedTopics(),
       };
       const lapsed = lapsedOffsets(offsets, rule, lapsedPerDecisionMax);
       if (lapsed.length === 0) {
-        const isOver = offsets.isEmpty && pending.isEmpty && members.size === 0;
+        const isOver = offsets.isEmpty && pending.isEmpty && known.isVacant;
         return { events: isOver ? [{ kind: "group", group, header: null }] : [], reply: false };
       }
       const events = lapsed.map(({ topic, partition }): OffsetEvent => {

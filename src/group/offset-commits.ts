@@ -8,6 +8,7 @@ import type {
   TransactionalOffsetCommit,
 } from "../services.ts";
 import { contains } from "./assignment.ts";
+import { checkClassicCommitter } from "./classic-checks.ts";
 import type { Group, Member } from "./group.ts";
 import type { MembershipContext } from "./membership.ts";
 import type { Committed } from "./offsets.ts";
@@ -17,7 +18,7 @@ import type { Committed } from "./offsets.ts";
  * @throws NON_EMPTY_GROUP
  */
 export function checkEmpty(name: string, group: Group | null): void {
-  const memberCount = group?.members.size ?? 0;
+  const memberCount = group?.memberCount ?? 0;
   if (memberCount === 0) return;
   const detail = `group ${name} has ${memberCount} members; they must leave first`;
   throw new LogError("NON_EMPTY_GROUP", detail, { facts: { memberCount } });
@@ -32,12 +33,19 @@ export function checkEmpty(name: string, group: Group | null): void {
  * Otherwise by Kafka's rules: anybody while the group has no members, else a member at its present epoch.
  *
  * @throws NON_EMPTY_GROUP, FENCED_MEMBER_EPOCH (no such member), STALE_MEMBER_EPOCH; by Kafka's rules
- *         UNKNOWN_MEMBER_ID, GROUP_ID_NOT_FOUND, STALE_MEMBER_EPOCH
+ *         UNKNOWN_MEMBER_ID, GROUP_ID_NOT_FOUND, STALE_MEMBER_EPOCH; of classic groups what `checkClassicCommitter`
+ *         throws
  */
 export function checkCommitter(group: Group | null, request: OffsetCommitRequest): void {
   const { group: name, memberId, memberEpoch, allOrNone = true } = request;
+  const classic = group?.classic ?? null;
+  if (allOrNone && memberId === "" && memberEpoch === -1) return checkEmpty(name, group);
+  if (classic !== null) {
+    const groupInstanceId = request.instanceId ?? null;
+    const who = { memberId, groupInstanceId, generationId: memberEpoch };
+    return checkClassicCommitter(classic, { ...who, isTransactional: false });
+  }
   if (!allOrNone) return checkByKafkasRules(group, request);
-  if (memberId === "" && memberEpoch === -1) return checkEmpty(name, group);
   const member = group?.members.get(memberId);
   if (group === null || member === undefined) {
     const detail = `group ${name} has no member ${memberId}; rejoin with epoch 0`;
@@ -65,7 +73,7 @@ function checkByKafkasRules(group: Group | null, request: OffsetCommitRequest): 
 /**
  * Checks who commits in a transaction: anybody who names no member, else a member at its present epoch.
  *
- * @throws UNKNOWN_MEMBER_ID, ILLEGAL_GENERATION
+ * @throws UNKNOWN_MEMBER_ID, ILLEGAL_GENERATION; of classic groups FENCED_INSTANCE_ID
  * @see Kafka KIP-447
  */
 export function checkTransactionalCommitter(
@@ -73,6 +81,11 @@ export function checkTransactionalCommitter(
   request: TransactionalOffsetCommit,
 ): void {
   const { group: name, memberId, generationIdOrMemberEpoch: epoch } = request;
+  const classic = group?.classic ?? null;
+  if (classic !== null) {
+    const who = { memberId, groupInstanceId: request.groupInstanceId, generationId: epoch };
+    return checkClassicCommitter(classic, { ...who, isTransactional: true });
+  }
   if (memberId === "" && epoch < 0) return;
   if (group === null) {
     throw new LogError("ILLEGAL_GENERATION", `there is no group ${name} to be at ${epoch}`);
@@ -85,10 +98,11 @@ export function checkTransactionalCommitter(
 }
 
 /**
- * Checks who asks for committed offsets.
+ * Checks who asks for committed offsets. Members of classic groups need not say who they are.
  * @throws UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH
  */
 export function checkReader(group: Group, { member }: OffsetFetchOptions): void {
+  if (group.classic !== null) return;
   if (member === null || (member.memberId === "" && member.memberEpoch < 0)) return;
   checkEpochOf(memberOf(group, member.memberId), member.memberEpoch);
 }

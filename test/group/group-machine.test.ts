@@ -65,9 +65,10 @@ describe("group machine: groups", () => {
     commit(machine, { group: "z", topic: "u" });
     join(machine, "a");
     const consumer = { kind: "consumer", protocolType: "consumer" };
+    const simple = { kind: "classic", protocolType: "" };
     expect(machine.list()).toEqual([
       { group: "g", ...consumer, state: "STABLE", memberCount: 1, topics: ["t"] },
-      { group: "z", ...consumer, state: "EMPTY", memberCount: 0, topics: ["u"] },
+      { group: "z", ...simple, state: "EMPTY", memberCount: 0, topics: ["u"] },
     ]);
   });
 
