@@ -76,7 +76,8 @@ function judge(scenario: Scenario, output: string, server: ServerUnderTest | nul
   const lines = output.split("\n").filter((line) => line.includes(` ${scenario}/`));
   const failed = lines.filter((line) => !line.startsWith("ok "));
   if (failed.length > 0) {
-    throw new Error(`${failed.join("\n")}\n\nThe server: ${server?.output().slice(-2000)}`);
+    const log = server?.output().slice(-2000) ?? "";
+    throw new Error(`${failed.join("; ")}${log === "" ? "" : `\nThe server: ${log}`}`);
   }
   if (lines.length === 0) throw new Error(`no outcome; the program wrote:\n${output.slice(-2000)}`);
 }

@@ -64,7 +64,7 @@ final class Administration {
     Kit.same(Kit.get(created.replicationFactor(name)), 1, "replication factor");
     Kit.same(Kit.get(created.config(name)).get("retention.ms").value(), "3600000", "config in the answer");
     Uuid id = Kit.get(created.topicId(name));
-    Kit.check(Kit.get(admin.listTopics().names()).contains(name), "listed");
+    kit.until("listed", () -> Kit.get(admin.listTopics().names()).contains(name));
     var described = Kit.get(admin.describeTopics(List.of(name)).allTopicNames()).get(name);
     Kit.same(described.topicId(), id, "id");
     Kit.same(described.partitions().size(), 3, "partitions described");
@@ -79,6 +79,7 @@ final class Administration {
     Kit.get(admin.deleteTopics(TopicCollection.ofTopicIds(List.of(id))).all());
     kit.until("deleted by id", () -> !Kit.get(admin.listTopics().names()).contains(name));
     Kit.get(admin.createTopics(List.of(new NewTopic(name, Optional.empty(), Optional.empty()))).all());
+    kit.until("made anew", () -> Kit.get(admin.listTopics().names()).contains(name));
     Uuid second = Kit.get(admin.describeTopics(List.of(name)).allTopicNames()).get(name).topicId();
     Kit.check(!second.equals(id), "a topic made anew has another id");
     Kit.get(admin.deleteTopics(List.of(name)).all());
