@@ -23,7 +23,7 @@ const describeCluster: Handler<"describeCluster"> = async (request, { listener }
   const { clusterId, nodeId } = context;
   const asked = request.endpointType;
   const isAsked = request.includeClusterAuthorizedOperations;
-  const failed = { throttleTimeMs: 0, endpointType: asked, clusterId: "", brokers: [] };
+  const failed = { endpointType: asked, clusterId: "", brokers: [] };
   if (asked === endpointType.controllers) {
     const errorMessage = "this is a broker; its controller cannot be asked";
     return { ...failed, errorCode: kafkaErrorCode.MISMATCHED_ENDPOINT_TYPE, errorMessage };
@@ -33,7 +33,6 @@ const describeCluster: Handler<"describeCluster"> = async (request, { listener }
     return { ...failed, errorCode: kafkaErrorCode.UNSUPPORTED_ENDPOINT_TYPE, errorMessage };
   }
   return {
-    throttleTimeMs: 0,
     errorCode: 0,
     errorMessage: null,
     endpointType: asked,
@@ -67,15 +66,15 @@ const describeTopicPartitions: Handler<"describeTopicPartitions"> = async (
     }
     const from = cursor?.topicName === name ? Math.max(0, cursor.partitionIndex) : 0;
     const nextCursor: Cursor = { topicName: name, partitionIndex: from };
-    if (left === 0) return { throttleTimeMs: 0, topics, nextCursor };
+    if (left === 0) return { topics, nextCursor };
     const to = Math.min(listing.partitionCount, from + left);
     topics.push(describedTopic(listing, { from, to, nodeId }));
     left -= Math.max(0, to - from);
     if (to < listing.partitionCount) {
-      return { throttleTimeMs: 0, topics, nextCursor: { topicName: name, partitionIndex: to } };
+      return { topics, nextCursor: { topicName: name, partitionIndex: to } };
     }
   }
-  return { throttleTimeMs: 0, topics, nextCursor: null };
+  return { topics, nextCursor: null };
 };
 
 function unknownTopic(name: string): DescribedTopic {
@@ -114,10 +113,10 @@ const describeLogDirs: Handler<"describeLogDirs"> = async (request, _call, conte
     const { path, totalBytes, usableBytes } = await context.services.broker.logDirectory();
     const topics = await sizesOf(request, context);
     const result = { errorCode: 0, logDir: path, topics, totalBytes, usableBytes };
-    return { throttleTimeMs: 0, errorCode: 0, results: [result] };
+    return { errorCode: 0, results: [result] };
   } catch (error) {
     const errorCode = codeOf(failureOf(error, context).code);
-    return { throttleTimeMs: 0, errorCode, results: [] };
+    return { errorCode, results: [] };
   }
 };
 
@@ -163,7 +162,7 @@ async function partitionsOf(
 
 // With one broker no partition is ever on its way to another.
 const listPartitionReassignments: Handler<"listPartitionReassignments"> = async () => {
-  return { throttleTimeMs: 0, errorCode: 0, errorMessage: null, topics: [] };
+  return { errorCode: 0, errorMessage: null, topics: [] };
 };
 
 /** The cluster for tools. */

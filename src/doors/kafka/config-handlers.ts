@@ -50,7 +50,7 @@ const describeConfigs: Handler<"describeConfigs"> = async (request, _call, conte
       return { errorCode: codeOf(failure.code), errorMessage, ...resource, configs: [] };
     }
   };
-  return { throttleTimeMs: 0, results: await Promise.all(request.resources.map(describe)) };
+  return { results: await Promise.all(request.resources.map(describe)) };
 };
 
 async function entriesOf(
@@ -102,7 +102,7 @@ const alterConfigs: Handler<"alterConfigs"> = async (request, _call, context) =>
         await context.services.topics.alterConfigs(topic, changes, options);
       }),
   });
-  return { throttleTimeMs: 0, responses };
+  return { responses };
 };
 
 const incrementalAlterConfigs: Handler<"incrementalAlterConfigs"> = async (
@@ -120,7 +120,7 @@ const incrementalAlterConfigs: Handler<"incrementalAlterConfigs"> = async (
         await context.services.topics.alterConfigs(topic, changes, { validateOnly });
       }),
   });
-  return { throttleTimeMs: 0, responses };
+  return { responses };
 };
 
 /** Changes one resource, if it is one that can be changed and the request names it once. */
@@ -193,10 +193,10 @@ const listConfigResources: Handler<"listConfigResources"> = async (request, _cal
     if (wanted.has(broker)) {
       configResources.push({ resourceName: String(nodeId), resourceType: broker });
     }
-    return { throttleTimeMs: 0, errorCode: 0, configResources };
+    return { errorCode: 0, configResources };
   } catch (error) {
     const errorCode = codeOf(failureOf(error, context).code);
-    return { throttleTimeMs: 0, errorCode, configResources: [] };
+    return { errorCode, configResources: [] };
   }
 };
 

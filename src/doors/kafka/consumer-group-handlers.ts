@@ -29,7 +29,6 @@ const consumerGroupHeartbeat: Handler<"consumerGroupHeartbeat"> = async (
     const result = await groups.heartbeat(heartbeatOf(request, { call, topics }));
     const { memberId, memberEpoch, heartbeatIntervalMs, assignment } = result;
     return {
-      throttleTimeMs: 0,
       errorCode: 0,
       errorMessage: null,
       memberId,
@@ -40,7 +39,6 @@ const consumerGroupHeartbeat: Handler<"consumerGroupHeartbeat"> = async (
   } catch (error) {
     const failure = failureOf(error, context);
     return {
-      throttleTimeMs: 0,
       errorCode: coordinatorCode(failure.code),
       errorMessage: failure.message,
       memberId: null,
@@ -115,7 +113,7 @@ const consumerGroupDescribe: Handler<"consumerGroupDescribe"> = async (request, 
       authorizedOperations: authorizedOperations("group", { isAsked }),
     })),
   );
-  return { throttleTimeMs: 0, groups };
+  return { groups };
 };
 
 type DescribedGroup = EncodableResponse<"consumerGroupDescribe">["groups"][number];

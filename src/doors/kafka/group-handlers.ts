@@ -92,7 +92,7 @@ const deleteGroups: Handler<"deleteGroups"> = async (request, _call, context) =>
       }
     }),
   );
-  return { throttleTimeMs: 0, results };
+  return { results };
 };
 
 /** Everything about groups. */

@@ -160,10 +160,10 @@ const offsetDelete: Handler<"offsetDelete"> = async (request, _call, context) =>
     const topics = byTopic(results, ({ partition, error }) => {
       return { partitionIndex: partition, errorCode: coordinatorCode(error) };
     });
-    return { errorCode: 0, throttleTimeMs: 0, topics };
+    return { errorCode: 0, topics };
   } catch (error) {
     const errorCode = coordinatorCode(failureOf(error, context).code);
-    return { errorCode, throttleTimeMs: 0, topics: [] };
+    return { errorCode, topics: [] };
   }
 };
 

@@ -24,7 +24,7 @@ const createTopics: Handler<"createTopics"> = async (request, _call, context) =>
     limit: changesMax,
     work: (topic) => create(topic, { validateOnly, isRepeated: repeated.has(topic.name), context }),
   });
-  return { throttleTimeMs: 0, topics };
+  return { topics };
 };
 
 async function create(
@@ -111,7 +111,7 @@ const deleteTopics: Handler<"deleteTopics"> = async (request, { version }, conte
     limit: changesMax,
     work: (topic) => remove(topic, context),
   });
-  return { throttleTimeMs: 0, responses };
+  return { responses };
 };
 
 async function remove(
@@ -171,7 +171,7 @@ const createPartitions: Handler<"createPartitions"> = async (request, _call, con
       }
     },
   });
-  return { throttleTimeMs: 0, results };
+  return { results };
 };
 
 function checkGrowth({ name, count, assignments }: GrowingTopic, context: KafkaContext): void {

@@ -18,14 +18,13 @@ const initProducerId: Handler<"initProducerId"> = async (request, { version }, c
   const asked = { transactionalId, transactionTimeoutMs, producerId, producerEpoch };
   try {
     return {
-      throttleTimeMs: 0,
       errorCode: 0,
       ...(await context.services.transactions.initProducerId(asked)),
     };
   } catch (error) {
     const { code } = failureOf(error, context);
     const errorCode = codeFor(code, { knowsFenced: version >= 4 });
-    return { throttleTimeMs: 0, errorCode, producerId: -1, producerEpoch: -1 };
+    return { errorCode, producerId: -1, producerEpoch: -1 };
   }
 };
 
@@ -48,7 +47,6 @@ const addPartitionsToTxn: Handler<"addPartitionsToTxn"> = async (request, { vers
     return { partitionIndex: partition, partitionErrorCode: codeFor(error, { knowsFenced }) };
   });
   return {
-    throttleTimeMs: 0,
     resultsByTopicV3AndBelow: topics.map(({ name, partitions }) => {
       return { name, resultsByPartition: partitions };
     }),
@@ -59,10 +57,10 @@ const addOffsetsToTxn: Handler<"addOffsetsToTxn"> = async (request, { version },
   const { groupId, ...producer } = request;
   try {
     await context.services.transactions.addOffsets(producer, groupId);
-    return { throttleTimeMs: 0, errorCode: 0 };
+    return { errorCode: 0 };
   } catch (error) {
     const errorCode = codeFor(failureOf(error, context).code, { knowsFenced: version >= 2 });
-    return { throttleTimeMs: 0, errorCode };
+    return { errorCode };
   }
 };
 
@@ -70,10 +68,10 @@ const endTxn: Handler<"endTxn"> = async (request, { version }, context) => {
   const { committed, ...producer } = request;
   try {
     await context.services.transactions.end(producer, committed ? "commit" : "abort");
-    return { throttleTimeMs: 0, errorCode: 0 };
+    return { errorCode: 0 };
   } catch (error) {
     const errorCode = codeFor(failureOf(error, context).code, { knowsFenced: version >= 2 });
-    return { throttleTimeMs: 0, errorCode };
+    return { errorCode };
   }
 };
 
@@ -108,7 +106,7 @@ const txnOffsetCommit: Handler<"txnOffsetCommit"> = async (request, { version },
   const topics = byTopic(results, ({ partition, error }) => {
     return { partitionIndex: partition, errorCode: codeFor(error, { knowsFenced }) };
   });
-  return { throttleTimeMs: 0, topics };
+  return { topics };
 };
 
 /** Producer ids and transactions. */

@@ -13,7 +13,7 @@ const describeTransactions: Handler<"describeTransactions"> = async (request, _c
   const transactionStates = await Promise.all(
     request.transactionalIds.map((transactionalId) => describe(transactionalId, context)),
   );
-  return { throttleTimeMs: 0, transactionStates };
+  return { transactionStates };
 };
 
 async function describe(
@@ -67,7 +67,7 @@ const listTransactions: Handler<"listTransactions"> = async (request, _call, con
   const unknownStateFilters = request.stateFilters.filter((name) => !isState(name));
   // A filter of which nothing is known lets nothing through.
   if (states.length === 0 && unknownStateFilters.length > 0) {
-    return { throttleTimeMs: 0, errorCode: 0, unknownStateFilters, transactionStates: [] };
+    return { errorCode: 0, unknownStateFilters, transactionStates: [] };
   }
   try {
     const found = await context.services.transactions.list({
@@ -78,10 +78,10 @@ const listTransactions: Handler<"listTransactions"> = async (request, _call, con
     const transactionStates = found.map(({ transactionalId, producerId, state }) => {
       return { transactionalId, producerId, transactionState: state };
     });
-    return { throttleTimeMs: 0, errorCode: 0, unknownStateFilters, transactionStates };
+    return { errorCode: 0, unknownStateFilters, transactionStates };
   } catch (error) {
     const errorCode = coordinatorCode(failureOf(error, context).code);
-    return { throttleTimeMs: 0, errorCode, unknownStateFilters, transactionStates: [] };
+    return { errorCode, unknownStateFilters, transactionStates: [] };
   }
 };
 
@@ -108,7 +108,7 @@ const describeProducers: Handler<"describeProducers"> = async (request, _call, c
       currentTxnStartOffset: producer.currentTransactionStart,
     })),
   }));
-  return { throttleTimeMs: 0, topics };
+  return { topics };
 };
 
 /** Transactions for tools. */
