@@ -188,7 +188,7 @@ export class Connection {
       introduce: (software) => {
         this.#software = software;
       },
-      afterSent: slot.afterSent,
+      releaseWhenSent: (loan) => slot.afterSent(() => loan.release()),
     };
   }
 

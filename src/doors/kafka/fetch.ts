@@ -38,8 +38,7 @@ export const answerFetch: Handler<"fetch"> = async (request, call, context) => {
   const parts = topics.flatMap((topic) => topic.parts);
   try {
     const result = await read(parts, request, { call, context });
-    // The batches are on loan until the network has them.
-    call.afterSent(() => result.release());
+    call.releaseWhenSent(result);
     const rest = result.partitions.values();
     const isCommitted = request.isolationLevel === 1;
     const responses = topics.map(({ topic: { topic, topicId }, parts: asked }) => ({

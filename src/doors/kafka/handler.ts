@@ -12,6 +12,11 @@ export interface Listener {
   readonly port: number;
 }
 
+/** Bytes lent out. */
+export interface Loan {
+  release(): void;
+}
+
 /** One request as its handler sees it, beside the decoded body. */
 export interface KafkaCall {
   readonly version: number;
@@ -25,8 +30,8 @@ export interface KafkaCall {
   readonly listener: Listener;
   /** Aborted when the connection has gone, or the door stops: what waits ends at once. */
   readonly signal: AbortSignal;
-  /** Runs `callback` once, when the answer's last byte has been handed to the network or never will be. */
-  afterSent(callback: () => void): void;
+  /** Lets go of what the answer's bytes are on loan from, once the network has the last of them or never will. */
+  releaseWhenSent(loan: Loan): void;
 }
 
 /** What handlers work with. */
@@ -44,17 +49,6 @@ export interface KafkaContext {
 /** A body to encode. Nobody is throttled, so that nobody needs to say how long. */
 export type Answer<Name extends ApiName> = Omit<EncodableResponse<Name>, "throttleTimeMs">;
 
-/**
- * Answers requests of one API. It runs synchronously up to its first call of the services, so that requests of one
- * connection reach them in the order of arrival. Null: there is no answer (acks=0). Whatever it throws is logged and
- * closes the connection: errors that a client should hear are in the body.
- */
-export type Handler<Name extends ApiName> = (
-  request: RequestOf<Name>,
-  call: KafkaCall,
-  context: KafkaContext,
-) => Promise<Answer<Name> | null>;
-
 /** An API as it is served: the versions that ApiVersions advertises, and who answers. */
 export interface Serving<Name extends ApiName> {
   /** Lowest version advertised. */
@@ -66,8 +60,20 @@ export interface Serving<Name extends ApiName> {
    * connection holds one such answer at a time. False when absent.
    */
   readonly beginsInTurn?: boolean;
-  readonly handle: Handler<Name>;
+  /**
+   * Answers a request. It runs synchronously up to its first call of the services, so that requests of one connection
+   * reach them in the order of arrival. Null: there is no answer (acks=0). Whatever it throws is logged and closes the
+   * connection: errors that a client should hear are in the body.
+   */
+  handle(
+    request: RequestOf<Name>,
+    call: KafkaCall,
+    context: KafkaContext,
+  ): Promise<Answer<Name> | null>;
 }
+
+/** What answers requests of one API; see `Serving`. */
+export type Handler<Name extends ApiName> = Serving<Name>["handle"];
 
 /** A table of served APIs; several are merged into the one that drives dispatch and ApiVersions. */
 export type ServingTable = { readonly [Name in ApiName]?: Serving<Name> };
