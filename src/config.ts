@@ -68,6 +68,8 @@ const properties = {
     "how long a new group of the classic protocol waits for more members",
   ),
   groupMembersMax: count(1000, 100_000, "members of one consumer group"),
+  transactionTimeoutMsMax: millis(900_000, 1000, "longest time a transaction may stay open"),
+  transactionalIdExpirationMs: millis(604_800_000, 1000, "a transactional id is forgotten unused"),
   diskReserveBytes: bytes(64 * MiB, 0, "free space below which readiness warns"),
   shutdownTimeoutMs: millis(10_000, 0, "time given to running requests when stopping"),
 } as const;

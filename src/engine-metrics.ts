@@ -99,6 +99,9 @@ export class EngineMetrics implements EngineObserver {
     gauge("varve_parked_fetches", "Fetches that wait.", () => engine.gauges().parkedFetches);
     gauge("varve_open_files", "Segment files kept open.", () => engine.gauges().openFiles);
     gauge("varve_disk_free_bytes", "Free bytes at the last look.", () => engine.gauges().freeBytes);
+    gauge("varve_open_transactions", "Transactions begun and not complete.", () => {
+      return engine.gauges().openTransactions;
+    });
     this.#watchLag(engine);
   }
 

@@ -1,10 +1,10 @@
 // The embedded engine: a data directory opened for use, as the services that doors ask.
 //
-// Opening goes upward: lock and read the directory, open the topics, load the groups. Closing goes down: refuse new
-// work, let what runs end, stop the groups, close the logs, mark the stop as orderly, let the lock go.
+// Opening goes upward: lock and read the directory, open the topics, load the groups, load the transactions. Closing
+// goes down: refuse new work, let what runs end, stop transactions and groups, close the logs, mark the stop as orderly,
+// let the lock go.
 
 import { type Clock, systemClock } from "./base/clock.ts";
-import { LogError } from "./base/error.ts";
 import { type Logger, silentLogger } from "./base/logger.ts";
 import { type Random, systemRandom } from "./base/random.ts";
 import { Broker } from "./broker/broker.ts";
@@ -16,17 +16,27 @@ import {
   defaultBrokerSettings,
   silentBrokerObserver,
 } from "./broker/broker-settings.ts";
-import { offsetsTopicName } from "./broker/topic-name.ts";
+import {
+  isInternalTopicName,
+  offsetsTopicName,
+  transactionsTopicName,
+} from "./broker/topic-name.ts";
 import { LogStateLog } from "./coordinator/log-state-log.ts";
 import { GroupServicesOver } from "./group/group-services.ts";
 import { defaultGroupLimits, type GroupLimits } from "./group/membership.ts";
 import { prepareCompression } from "./record/compression.ts";
-import type { BrokerServices, EngineHealth, Services, TransactionServices } from "./services.ts";
+import type { BrokerServices, EngineHealth, Services } from "./services.ts";
 import { DataDirectory } from "./storage/data-directory.ts";
 import type { Disk } from "./storage/disk.ts";
 import { NodeDisk } from "./storage/node-disk.ts";
+import type { MarkerWriter, OffsetParticipant } from "./transaction/participants.ts";
+import {
+  defaultTransactionLimits,
+  type TransactionLimits,
+} from "./transaction/transaction-commands.ts";
+import { TransactionServicesOver } from "./transaction/transaction-services.ts";
 
-/** Settings of an engine: of its topics, and of its groups. Sizes are bytes, times milliseconds. */
+/** Settings of an engine: of its topics, its groups and its transactions. Sizes are bytes, times milliseconds. */
 export interface EngineSettings extends BrokerSettings {
   /** Members of one consumer group; more are refused. */
   readonly groupMembersMax: number;
@@ -34,6 +44,10 @@ export interface EngineSettings extends BrokerSettings {
   readonly groupInitialRebalanceDelayMs: number;
   /** How long a group without members keeps its committed offsets. */
   readonly offsetsRetentionMs: number;
+  /** The longest time a transaction may stay open; producers ask for no more. */
+  readonly transactionTimeoutMsMax: number;
+  /** How long a transactional id is remembered without being used. */
+  readonly transactionalIdExpirationMs: number;
 }
 
 /** What holds when nothing else is said. */
@@ -42,6 +56,8 @@ export const defaultEngineSettings: EngineSettings = {
   groupMembersMax: defaultGroupLimits.membersPerGroupMax,
   groupInitialRebalanceDelayMs: defaultGroupLimits.initialRebalanceDelayMs,
   offsetsRetentionMs: defaultGroupLimits.offsetsRetentionMs,
+  transactionTimeoutMsMax: defaultTransactionLimits.timeoutMsMax,
+  transactionalIdExpirationMs: defaultTransactionLimits.idExpirationMs,
 };
 
 /** Hears what an engine does, as numbers for metrics. Called synchronously; must not throw. */
@@ -51,6 +67,8 @@ export type EngineObserver = BrokerObserver;
 export interface EngineGauges extends BrokerGauges {
   /** Group members that wait for a change of their assignment. */
   readonly parkedMembers: number;
+  /** Transactions that are begun and not complete. */
+  readonly openTransactions: number;
 }
 
 /** How to open an engine; only the path is needed. */
@@ -93,8 +111,8 @@ export interface Engine {
  *
  * A partition that cannot be opened does not keep the others from being served: `services.health()` names it.
  *
- * @throws KAFKA_STORAGE_ERROR when the directory is in use, was made by a newer version, or its catalog of topics or
- *         its groups cannot be read; DISK_FULL; INVALID_CONFIG for topic defaults.
+ * @throws KAFKA_STORAGE_ERROR when the directory is in use, was made by a newer version, or its catalog of topics,
+ *         its groups or its transactions cannot be read; DISK_FULL; INVALID_CONFIG for topic defaults.
  */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   const settings = { ...defaultEngineSettings, ...options.settings };
@@ -107,6 +125,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   await prepareCompression();
   const data = await DataDirectory.open({ path: options.path, ...seams });
   let broker: Broker | null = null;
+  let groups: GroupServicesOver | null = null;
   try {
     const observer = options.observer ?? silentBrokerObserver;
     broker = await Broker.open({ ...seams, data, observer, settings });
@@ -116,15 +135,25 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       initialRebalanceDelayMs: settings.groupInitialRebalanceDelayMs,
       offsetsRetentionMs: settings.offsetsRetentionMs,
     };
-    const groups = await openGroups(broker, { ...seams, limits });
+    groups = await openGroups(broker, { ...seams, limits });
+    const transactions = await openTransactions(broker, {
+      ...seams,
+      offsets: participantOf(groups),
+      limits: {
+        ...defaultTransactionLimits,
+        timeoutMsMax: settings.transactionTimeoutMsMax,
+        idExpirationMs: settings.transactionalIdExpirationMs,
+      },
+    });
     const about = brokerServices({
       ...seams,
       path: options.path,
       settings: { ...limits, ...settings },
       defaults: { ...defaultGroupLimits, ...defaultEngineSettings },
     });
-    return new OpenEngine(data, broker, { groups, about });
+    return new OpenEngine(data, broker, { groups, transactions, about });
   } catch (error) {
+    await groups?.close();
     await broker?.close();
     await data.close();
     throw error;
@@ -154,15 +183,48 @@ async function openGroups(
   return groups;
 }
 
-// Replaced by the real ones as they come.
-function unavailable<S extends object>(): S {
-  const refuse = (): Promise<never> =>
-    Promise.reject(new LogError("UNSUPPORTED_VERSION", "not part of this engine"));
-  return new Proxy({} as S, { get: () => refuse });
+async function openTransactions(
+  broker: Broker,
+  seams: {
+    readonly offsets: OffsetParticipant;
+    readonly clock: Clock;
+    readonly logger: Logger;
+    readonly limits: TransactionLimits;
+  },
+): Promise<TransactionServicesOver> {
+  const partition = await broker.internalPartition(transactionsTopicName);
+  const transactions = await TransactionServicesOver.open({
+    ...seams,
+    log: new LogStateLog(partition.log()),
+    markers: markerWriterOf(broker),
+    snapshotGrowthBytes: null,
+  });
+  broker.setTransactionGate(transactions.gate);
+  return transactions;
+}
+
+function markerWriterOf(broker: Broker): MarkerWriter {
+  return {
+    refusalOf: ({ topic, partition }) => {
+      if (isInternalTopicName(topic)) return "TOPIC_AUTHORIZATION_FAILED";
+      const isThere = broker.liveTopics.findPartition(topic, partition) !== null;
+      return isThere ? null : "UNKNOWN_TOPIC_OR_PARTITION";
+    },
+    appendMarker: (place, marker) => broker.appendMarker(place, marker),
+    describeProducers: (place) => broker.describeProducers(place),
+  };
+}
+
+function participantOf(groups: GroupServicesOver): OffsetParticipant {
+  return {
+    commitPending: (request) => groups.commitTransactional(request),
+    endTransaction: (group, producer, isCommit) => groups.endTransaction(group, producer, isCommit),
+  };
 }
 
 interface EngineParts {
   readonly groups: GroupServicesOver;
+  readonly transactions: TransactionServicesOver;
   /** The server as a whole, for clients that ask about it. */
   readonly about: BrokerServices;
 }
@@ -173,13 +235,15 @@ class OpenEngine implements Engine {
   readonly #data: DataDirectory;
   readonly #broker: Broker;
   readonly #groups: GroupServicesOver;
+  readonly #transactions: TransactionServicesOver;
   #closed: Promise<void> | null = null;
 
   constructor(data: DataDirectory, broker: Broker, parts: EngineParts) {
-    const { groups, about } = parts;
+    const { groups, transactions, about } = parts;
     this.#data = data;
     this.#broker = broker;
     this.#groups = groups;
+    this.#transactions = transactions;
     this.clusterId = data.clusterId;
     const health = (): Promise<EngineHealth> => this.#health();
     this.services = {
@@ -187,14 +251,18 @@ class OpenEngine implements Engine {
       topics: broker.topics,
       groups,
       classicGroups: groups.classic,
-      transactions: unavailable<TransactionServices>(),
+      transactions,
       broker: about,
       health,
     };
   }
 
   gauges(): EngineGauges {
-    return { ...this.#broker.gauges(), parkedMembers: this.#groups.waiterCount };
+    return {
+      ...this.#broker.gauges(),
+      parkedMembers: this.#groups.waiterCount,
+      openTransactions: this.#transactions.openCount,
+    };
   }
 
   async applyRetention(): Promise<void> {
@@ -210,12 +278,15 @@ class OpenEngine implements Engine {
     const problems = [...(await this.#broker.problems())];
     if (this.#groups.state === "failed")
       problems.push("the group coordinator cannot write its log");
+    if (this.#transactions.state === "failed")
+      problems.push("the transaction coordinator cannot write its log");
     return { ready: problems.length === 0, problems };
   }
 
   async #close(): Promise<void> {
     try {
       await this.#broker.stop();
+      await this.#transactions.close();
       await this.#groups.close();
       await this.#broker.close();
     } finally {

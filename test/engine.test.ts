@@ -62,7 +62,7 @@ describe("engine: the directory", () => {
     const fault = disk.plan({ kind: "write", path: /__consumer/, effect: "full", times: 100 });
     expect(await outcomeOf(openTestEngine({ disk }))).toBe("DISK_FULL");
     fault.cancel();
-    expect((await openTestEngine({ disk })).engine.gauges().topics).toBe(2);
+    expect((await openTestEngine({ disk })).engine.gauges().topics).toBe(3);
   });
 
   test("closed in order: the next start reads no segment and everything is there", async () => {
@@ -252,8 +252,8 @@ describe("engine: what it tells", () => {
     await readValues(engine, "orders");
     expect(heard.fetchedBytes).toBe(batchBytes);
     expect(engine.gauges()).toMatchObject({
-      topics: 3,
-      partitions: 4,
+      topics: 4,
+      partitions: 5,
       inFlightBytes: 0,
       lentBytes: 0,
       parkedFetches: 0,

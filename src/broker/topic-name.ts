@@ -11,6 +11,9 @@ export const metadataTopicName = "__cluster_metadata";
 /** The topic in which consumer groups keep members and committed offsets. */
 export const offsetsTopicName = "__consumer_offsets";
 
+/** The topic in which transactional ids and producer ids are kept. */
+export const transactionsTopicName = "__transaction_state";
+
 const allowed = /^[a-zA-Z0-9._-]+$/;
 
 /**
