@@ -176,10 +176,12 @@ function changeOf({ name, configOperation, value }: KeyChange): ConfigChange {
   throw new LogError("INVALID_REQUEST", detail);
 }
 
-const listConfigResources: Handler<"listConfigResources"> = async (request, _call, context) => {
+const listConfigResources: Handler<"listConfigResources"> = async (request, call, context) => {
   const { topic, broker, clientMetrics, group } = resourceType;
   const listed: ReadonlySet<number> = new Set([topic, broker, clientMetrics, group]);
-  const wanted = new Set(request.resourceTypes.length === 0 ? listed : request.resourceTypes);
+  // The first version is for the metrics of clients alone, of which the server takes none.
+  const asked = call.version === 0 ? [clientMetrics] : request.resourceTypes;
+  const wanted = new Set(asked.length === 0 ? listed : asked);
   try {
     for (const type of wanted) {
       if (listed.has(type)) continue;
