@@ -23,7 +23,7 @@ import {
 } from "./broker/topic-name.ts";
 import { LogStateLog } from "./coordinator/log-state-log.ts";
 import { GroupServicesOver } from "./group/group-services.ts";
-import { defaultGroupLimits, type GroupLimits } from "./group/membership.ts";
+import { defaultGroupLimits, type GroupLimits } from "./group/group-context.ts";
 import { prepareCompression } from "./record/compression.ts";
 import type { BrokerServices, EngineHealth, Services } from "./services.ts";
 import { DataDirectory } from "./storage/data-directory.ts";

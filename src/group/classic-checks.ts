@@ -4,7 +4,7 @@ import { LogError } from "../base/error.ts";
 import type { JoinGroupRequest } from "../services.ts";
 import type { ClassicGroup, ClassicMember } from "./classic-group.ts";
 import { commonProtocols } from "./classic-protocols.ts";
-import type { GroupLimits } from "./membership.ts";
+import type { GroupLimits } from "./group-context.ts";
 
 /** How a caller names itself: by member id and, when it is static, by instance id as well. */
 export interface MemberName {

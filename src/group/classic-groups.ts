@@ -33,7 +33,7 @@ import { describeClassic } from "./classic-view.ts";
 import { checkName } from "./group.ts";
 import type { GroupEvent } from "./group-events.ts";
 import type { GroupMachine } from "./group-machine.ts";
-import type { GroupLimits } from "./membership.ts";
+import type { GroupLimits } from "./group-context.ts";
 
 /** What classic groups are made of. */
 export interface ClassicGroupsOptions {

@@ -13,7 +13,7 @@ import { joinResult, nextGeneration } from "./classic-generation.ts";
 import type { ClassicGroup, ClassicMember } from "./classic-group.ts";
 import type { GroupEvent } from "./group-events.ts";
 import type { GroupMachine } from "./group-machine.ts";
-import type { GroupLimits } from "./membership.ts";
+import type { GroupLimits } from "./group-context.ts";
 
 // How long to wait before an empty group that could not be stored is tried again.
 const emptyRetryMs = 1000;

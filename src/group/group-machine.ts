@@ -18,14 +18,8 @@ import { committedView } from "./committed-view.ts";
 import { checkName, Group, type Member } from "./group.ts";
 import { decodeGroupEvent, encodeGroupEvent, type GroupEvent } from "./group-events.ts";
 import { GroupTable } from "./group-table.ts";
-import {
-  decideHeartbeat,
-  decideRemoval,
-  decideTopicChange,
-  type GroupLimits,
-  type MembershipContext,
-  type TopicLookup,
-} from "./membership.ts";
+import type { GroupContext, GroupLimits, TopicLookup } from "./group-context.ts";
+import { decideHeartbeat, decideRemoval, decideTopicChange } from "./membership.ts";
 import { OffsetCommands } from "./offset-commands.ts";
 import { checkEmpty } from "./offset-commits.ts";
 
@@ -283,7 +277,7 @@ export class GroupMachine implements StateMachine<GroupEvent> {
     this.#observer.groupChanged(group);
   }
 
-  #context(nowMs: number): MembershipContext {
+  #context(nowMs: number): GroupContext {
     const { topics, limits } = this.#options;
     return { topics, limits, nowMs };
   }

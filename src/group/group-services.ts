@@ -27,7 +27,7 @@ import { AssignmentWaiters } from "./assignment-waiters.ts";
 import { ClassicGroups } from "./classic-groups.ts";
 import type { GroupEvent } from "./group-events.ts";
 import { GroupMachine } from "./group-machine.ts";
-import type { GroupLimits, TopicLookup } from "./membership.ts";
+import type { GroupLimits, TopicLookup } from "./group-context.ts";
 import { Sessions } from "./sessions.ts";
 
 const topicRetryMs = 1000;

@@ -11,70 +11,14 @@ import { type Assignment, assignmentOf, emptyAssignment, isEqual, listOf } from 
 import { assign, type AssignorName, electAssignor } from "./assignors.ts";
 import type { GroupEvent } from "./group-events.ts";
 import { checkEpoch, type Group, type GroupHeader, type Member } from "./group.ts";
+import type { GroupContext, GroupLimits, TopicLookup } from "./group-context.ts";
 import { reconcile } from "./reconcile.ts";
-
-/** What groups need to know of a topic; null when there is none of that name. */
-export type TopicLookup = (
-  name: string,
-) => { readonly topicId: string; readonly partitionCount: number } | null;
-
-/** Bounds of groups. Times in milliseconds. */
-export interface GroupLimits {
-  readonly groupCountMax: number;
-  readonly membersPerGroupMax: number;
-  readonly topicsPerMemberMax: number;
-  /** Of a committed offset's metadata, as UTF-8. */
-  readonly metadataBytesMax: number;
-  readonly sessionTimeoutMsMin: number;
-  readonly sessionTimeoutMsMax: number;
-  /** Taken when a member names none. */
-  readonly sessionTimeoutMsDefault: number;
-  readonly rebalanceTimeoutMsMax: number;
-  /** Members of classic groups may not ask for less. */
-  readonly classicSessionTimeoutMsMin: number;
-  /** How long an empty classic group waits for more members before its first generation. */
-  readonly initialRebalanceDelayMs: number;
-  /** Asked of members, or a third of their session timeout when that is less. */
-  readonly heartbeatIntervalMsMax: number;
-  /** How long a committed offset that nobody needs is kept. */
-  readonly offsetsRetentionMs: number;
-  /** How often lapsed offsets are looked for. */
-  readonly offsetsCheckIntervalMs: number;
-}
-
-/**
- * Kafka's defaults where it has them; shorter session timeouts are allowed than its 1000 ms would suggest. A new
- * classic group waits for half a second, not for Kafka's three: consumers that start together still find each other,
- * and who tries a first one has its records at once.
- */
-export const defaultGroupLimits: GroupLimits = {
-  groupCountMax: 10_000,
-  membersPerGroupMax: 1_000,
-  topicsPerMemberMax: 10_000,
-  metadataBytesMax: 4_096,
-  sessionTimeoutMsMin: 100,
-  sessionTimeoutMsMax: 1_800_000,
-  sessionTimeoutMsDefault: 45_000,
-  rebalanceTimeoutMsMax: 86_400_000,
-  classicSessionTimeoutMsMin: 6_000,
-  initialRebalanceDelayMs: 500,
-  heartbeatIntervalMsMax: 5_000,
-  offsetsRetentionMs: 7 * 86_400_000,
-  offsetsCheckIntervalMs: 600_000,
-};
-
-/** What decisions depend on beside the group. */
-export interface MembershipContext {
-  readonly topics: TopicLookup;
-  readonly limits: GroupLimits;
-  readonly nowMs: number;
-}
 
 /** A heartbeat that joins, stays or rejoins (epoch 0 or more). Throws what refuses it. */
 export function decideHeartbeat(
   group: Group,
   request: GroupHeartbeatRequest,
-  context: MembershipContext,
+  context: GroupContext,
 ): Decision<GroupEvent, GroupHeartbeatResult> {
   const { memberId, memberEpoch } = request;
   const known = group.members.get(memberId) ?? null;
@@ -119,7 +63,7 @@ export function decideHeartbeat(
 export function decideRemoval(
   group: Group,
   memberId: string,
-  context: MembershipContext,
+  context: GroupContext,
 ): Decision<GroupEvent, GroupHeartbeatResult> {
   if (!group.members.has(memberId)) throw unknownMember(group, memberId);
   const members = new Map(group.members);
@@ -131,7 +75,7 @@ export function decideRemoval(
 }
 
 /** Computes the target anew when subscribed topics are not what they were when it was computed. */
-export function decideTopicChange(group: Group, context: MembershipContext): readonly GroupEvent[] {
+export function decideTopicChange(group: Group, context: GroupContext): readonly GroupEvent[] {
   if (group.members.size === 0) return [];
   const counts = partitionCountsOf(group.members, context.topics);
   if (digestOf(counts, context.topics) === group.header.topicsDigest) return [];
@@ -147,7 +91,7 @@ interface Plan {
 function planTargets(
   group: Group,
   members: ReadonlyMap<string, Member>,
-  { topics, nowMs }: MembershipContext,
+  { topics, nowMs }: GroupContext,
 ): Plan {
   const partitionCounts = partitionCountsOf(members, topics);
   const assignor = electAssignor([...members.values()].map((member) => member.assignor));
@@ -201,11 +145,7 @@ function digestOf(counts: ReadonlyMap<string, number>, topics: TopicLookup): str
   return hash.digest("hex").slice(0, 16);
 }
 
-function newMember(
-  group: Group,
-  request: GroupHeartbeatRequest,
-  context: MembershipContext,
-): Member {
+function newMember(group: Group, request: GroupHeartbeatRequest, context: GroupContext): Member {
   const { membersPerGroupMax, sessionTimeoutMsDefault } = context.limits;
   if (group.members.size >= membersPerGroupMax) {
     const detail = `group ${group.name} has ${membersPerGroupMax} members, as many as it may have`;
@@ -231,11 +171,7 @@ function newMember(
 }
 
 /** The member with what the request changes; the same object when that is nothing. */
-function updated(
-  member: Member,
-  request: GroupHeartbeatRequest,
-  { limits }: MembershipContext,
-): Member {
+function updated(member: Member, request: GroupHeartbeatRequest, { limits }: GroupContext): Member {
   checkHeartbeat(request, limits);
   const isJoin = request.memberEpoch === 0;
   const next: Member = {

@@ -13,7 +13,7 @@ import type {
 import { checkName, type Group } from "./group.ts";
 import type { GroupEvent, OffsetEvent, PendingEvent } from "./group-events.ts";
 import type { GroupTable } from "./group-table.ts";
-import type { MembershipContext } from "./membership.ts";
+import type { GroupContext } from "./group-context.ts";
 import {
   checkCommitter,
   checkEmpty,
@@ -30,7 +30,7 @@ const lapsedPerDecisionMax = 1000;
 export interface OffsetCommandsOptions {
   readonly groups: GroupTable;
   /** What decisions of a moment depend on beside the groups; Unix milliseconds. */
-  readonly contextAt: (nowMs: number) => MembershipContext;
+  readonly contextAt: (nowMs: number) => GroupContext;
 }
 
 /** One partition of a commit with what it comes to. */

@@ -10,7 +10,7 @@ import type {
 import { contains } from "./assignment.ts";
 import { checkClassicCommitter } from "./classic-checks.ts";
 import type { Group, Member } from "./group.ts";
-import type { MembershipContext } from "./membership.ts";
+import type { GroupContext } from "./group-context.ts";
 import type { Committed } from "./offsets.ts";
 
 /**
@@ -125,7 +125,7 @@ function checkEpochOf({ memberId, memberEpoch }: Member, asked: number): void {
  */
 export function judgeCommit(
   asked: OffsetCommitPartition,
-  { topics, limits, nowMs }: MembershipContext,
+  { topics, limits, nowMs }: GroupContext,
 ): Committed | LogError {
   const { topic, partition, offset, metadata, leaderEpoch = -1 } = asked;
   const facts = { topic, partition };

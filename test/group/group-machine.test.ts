@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { GroupEvent } from "../../src/group/group-events.ts";
 import { GroupMachine } from "../../src/group/group-machine.ts";
-import { defaultGroupLimits, type GroupLimits } from "../../src/group/membership.ts";
+import { defaultGroupLimits, type GroupLimits } from "../../src/group/group-context.ts";
 import { beat, TopicTable } from "../support/group-world.ts";
 import { refusalOf, runOn } from "../support/machine-run.ts";
 

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { GroupMachine } from "../../src/group/group-machine.ts";
-import { defaultGroupLimits } from "../../src/group/membership.ts";
+import { defaultGroupLimits } from "../../src/group/group-context.ts";
 import type { CommittedOffset, TransactionalOffsetCommit } from "../../src/services.ts";
 import { beat, TopicTable } from "../support/group-world.ts";
 import { refusalOf, runOn } from "../support/machine-run.ts";

@@ -5,7 +5,7 @@ import { silentLogger } from "../../src/base/logger.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { StateLog } from "../../src/coordinator/state-log.ts";
 import { GroupServicesOver } from "../../src/group/group-services.ts";
-import { defaultGroupLimits, type GroupLimits } from "../../src/group/membership.ts";
+import { defaultGroupLimits, type GroupLimits } from "../../src/group/group-context.ts";
 import type {
   GroupHeartbeatRequest,
   GroupHeartbeatResult,
