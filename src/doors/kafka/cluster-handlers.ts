@@ -99,8 +99,8 @@ function describedTopic(
     leaderEpoch,
     replicaNodes: [nodeId],
     isrNodes: [nodeId],
-    eligibleLeaderReplicas: null,
-    lastKnownElr: null,
+    eligibleLeaderReplicas: [],
+    lastKnownElr: [],
     offlineReplicas: [],
   }));
   const topicAuthorizedOperations = authorizedOperations("topic", { isAsked: true });
