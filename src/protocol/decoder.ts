@@ -145,7 +145,7 @@ function arrayDecoder(of: Shape, encoding: Encoding, isNullable: boolean): Decod
   const decode = shapeDecoder(of, encoding, false);
   const least = leastBytes(of, encoding);
   return (reader) => {
-    const count = reader.checkCount(lengthOf(reader), least);
+    const count = reader.checkItems(lengthOf(reader), least);
     if (count < 0) {
       if (!isNullable) throw reader.broken("null array where it is not allowed");
       return null;

@@ -40,13 +40,12 @@ function writeTags(
   tagged: readonly Step[],
   struct: Readonly<Record<string, unknown>>,
 ): void {
-  if (tagged.length === 0) {
-    writer.int8(0);
-    return;
-  }
-  const set = tagged.filter((step) => !isDefault(step.spec, struct[step.name]));
-  writer.uvarint(set.length);
-  for (const step of set) {
+  let count = 0;
+  for (const step of tagged) if (!isDefault(step.spec, struct[step.name])) count++;
+  writer.uvarint(count);
+  if (count === 0) return;
+  for (const step of tagged) {
+    if (isDefault(step.spec, struct[step.name])) continue;
     const part = new FrameWriter(tagRoomBytes);
     step.encode(part, struct[step.name]);
     writer.uvarint(step.spec.tagNumber ?? 0);

@@ -7,6 +7,9 @@ import { zeroUuid } from "./field.ts";
 
 const twoTo32 = 2 ** 32;
 
+/** Array items that one frame may have in all: an item takes far more memory than its few bytes in the frame. */
+export const maxItems = 500_000;
+
 /** A place in a frame; every read moves it on. All reads throw INVALID_REQUEST when the frame is broken. */
 export class FrameReader {
   /** Index of the next byte to read. */
@@ -14,6 +17,7 @@ export class FrameReader {
   /** Index that reading must not pass. */
   end: number;
   readonly #bytes: Buffer;
+  #itemsLeft = maxItems;
 
   /**
    * @param frame Bytes to read; views of them are given out.
@@ -110,6 +114,14 @@ export class FrameReader {
     if (count < -1 || count * leastBytes > this.end - this.at) {
       throw this.broken(`${count} items of ${leastBytes} bytes or more`);
     }
+    return count;
+  }
+
+  /** Checks the number of an array's items as `checkCount` does, and that the frame has not too many in all. */
+  checkItems(count: number, leastBytes: number): number {
+    this.checkCount(count, leastBytes);
+    this.#itemsLeft -= Math.max(0, count);
+    if (this.#itemsLeft < 0) throw this.broken(`more than ${maxItems} items`);
     return count;
   }
 

@@ -88,6 +88,17 @@ describe("encoder: tags", () => {
     expect(encoded(fields, flexible, { name: "" })).toBe(hex("01 01 01 01"));
   });
 
+  test("null and empty: are two things", () => {
+    const nullable = {
+      ids: arrayOf(int8).nullable().since(9).tag(0),
+      cursor: struct({ id: int8 }).since(9).tag(1).nullable().or({ id: 0 }),
+    };
+    expect(encoded(nullable, flexible, { ids: null, cursor: { id: 0 } })).toBe("00");
+    expect(encoded(nullable, flexible, { ids: [], cursor: null })).toBe(
+      hex("02 00 01 01 01 01 ff"),
+    );
+  });
+
   test("a version that is not flexible: has none", () => {
     expect(encoded(fields, old, { list: [1] })).toBe("");
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { zeroUuid } from "../../src/protocol/field.ts";
-import { FrameReader } from "../../src/protocol/frame-reader.ts";
+import { FrameReader, maxItems } from "../../src/protocol/frame-reader.ts";
 import { bytesOf } from "./frame-bytes.ts";
 
 const refused = expect.objectContaining({ code: "INVALID_REQUEST" });
@@ -75,5 +75,14 @@ describe("frame reader: bounds", () => {
     expect(() => reader.checkCount(3, 2)).toThrow(refused);
     expect(() => reader.checkCount(-2, 1)).toThrow(refused);
     expect(() => reader.checkCount(2 ** 32 - 1, 1)).toThrow(refused);
+  });
+
+  test("items: have a bound for the whole frame", () => {
+    const reader = new FrameReader(new Uint8Array(maxItems + 10), 0);
+    expect(reader.checkItems(-1, 1)).toBe(-1);
+    expect(reader.checkItems(maxItems - 1, 1)).toBe(maxItems - 1);
+    expect(reader.checkItems(1, 1)).toBe(1);
+    expect(() => reader.checkItems(1, 1)).toThrow("more than 500000 items");
+    expect(() => new FrameReader(bytesOf("00"), 0).checkItems(2, 1)).toThrow(refused);
   });
 });

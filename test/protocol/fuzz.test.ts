@@ -2,12 +2,12 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { LogError } from "../../src/base/error.ts";
 import { apis } from "../../src/protocol/apis.ts";
-import { decodeRequestHeader } from "../../src/protocol/codec.ts";
-import { decodeMessage, encodeMessage, frameOf, titleOf } from "./frame-bytes.ts";
+import { decodeRequest, decodeRequestHeader } from "../../src/protocol/codec.ts";
+import { bytesOf, decodeMessage, encodeMessage, frameOf, titleOf } from "./frame-bytes.ts";
 import { type Message, messages, structOf } from "./table-arbitrary.ts";
 
 const seed = 91;
-const largestSample = 260;
+const largestSample = 220;
 
 // The first and the last version of an API stand for its two encodings.
 const chosen = messages.filter(
@@ -97,8 +97,15 @@ describe("hostile frames", () => {
       const property = fc.property(fc.oneof(small, zeros), (body) => {
         isReadable(message, Buffer.concat([head, Buffer.from(body)]));
       });
-      fc.assert(property, { seed, numRuns: 40 });
+      fc.assert(property, { seed, numRuns: 25 });
     }
+  });
+
+  test("a large frame of tiny items: refused", () => {
+    const list = bytesOf("0010 0005 00000001 0000 00 01 8089 7a");
+    const frame = Buffer.concat([list, new Uint8Array(2_000_000).fill(1)]);
+    const header = decodeRequestHeader(frame);
+    expect(() => decodeRequest("listGroups", header, frame)).toThrow("more than 500000 items");
   });
 
   test("random bytes as a header: read or refused, nothing else", () => {

@@ -61,10 +61,10 @@ describe("requests of kafkajs", () => {
     });
   });
 
-  test("Produce v3 and v7", async () => {
+  test("Produce v3 to v7", async () => {
     const messages = [{ key: "k", value: "v", timestamp: 1700000000000 }];
     const topicData = [{ topic: "t", partitions: [{ partition: 2, messages }] }];
-    for (const version of [3, 7]) {
+    for (const version of range(3, 7)) {
       const values = { acks: -1, timeout: 1500, transactionalId: "tx", topicData };
       const request = await requestOf("produce", version, values);
       expect(request).toMatchObject({ transactionalId: "tx", acks: -1, timeoutMs: 1500 });
@@ -74,7 +74,7 @@ describe("requests of kafkajs", () => {
     }
   });
 
-  test("Fetch v4, v7 and v11", async () => {
+  test("Fetch v4 to v11", async () => {
     const partition = { partition: 1, fetchOffset: "9007199254740991", maxBytes: 1024 };
     const values = {
       maxWaitTime: 500,
@@ -84,7 +84,7 @@ describe("requests of kafkajs", () => {
       topics: [{ topic: "t", partitions: [{ ...partition, currentLeaderEpoch: 4 }] }],
       rackId: "r",
     };
-    for (const version of [4, 7, 11]) {
+    for (const version of range(4, 11)) {
       expect(await requestOf("fetch", version, values)).toMatchObject({
         replicaId: -1,
         maxWaitMs: 500,
@@ -100,7 +100,7 @@ describe("requests of kafkajs", () => {
             partitions: [
               {
                 partition: 1,
-                currentLeaderEpoch: version === 11 ? 4 : -1,
+                currentLeaderEpoch: version < 9 ? -1 : 4,
                 fetchOffset: 2 ** 53 - 1,
                 partitionMaxBytes: 1024,
               },
@@ -143,11 +143,11 @@ describe("requests of kafkajs", () => {
     });
   });
 
-  test("OffsetCommit v2 and v5, OffsetFetch v4", async () => {
+  test("OffsetCommit v2 to v5, OffsetFetch v4", async () => {
     const partitions = [{ partition: 0, offset: "12", metadata: null }];
     const topics = [{ topic: "t", partitions }];
     const values = { groupId: "g", groupGenerationId: 1, memberId: "m", topics };
-    for (const version of [2, 5]) {
+    for (const version of range(2, 5)) {
       expect(await requestOf("offsetCommit", version, values)).toMatchObject({
         groupId: "g",
         generationIdOrMemberEpoch: 1,
@@ -217,96 +217,129 @@ describe("requests of kafkajs", () => {
 });
 
 describe("responses that kafkajs reads", () => {
-  test("Metadata v6", async () => {
+  test("Metadata v0 to v6", async () => {
     const partition = { errorCode: 0, partitionIndex: 0, leaderId: 1, leaderEpoch: 3 };
     const replicas = { replicaNodes: [1], isrNodes: [1], offlineReplicas: [2] };
-    const decoded = await responseOf("metadata", 6, {
-      brokers: [{ nodeId: 1, host: "localhost", port: 9092, rack: null }],
-      clusterId: "cluster",
-      controllerId: 1,
-      topics: [{ errorCode: 0, name: "t", partitions: [{ ...partition, ...replicas }] }],
-    });
-    expect(decoded).toMatchObject({
-      brokers: [{ nodeId: 1, host: "localhost", port: 9092, rack: null }],
-      clusterId: "cluster",
-      controllerId: 1,
-      topicMetadata: [
-        {
-          topic: "t",
-          isInternal: false,
-          partitionMetadata: [
-            { partitionId: 0, leader: 1, replicas: [1], isr: [1], offlineReplicas: [2] },
-          ],
-        },
-      ],
-    });
+    for (const version of range(0, 6)) {
+      const decoded = await responseOf("metadata", version, {
+        brokers: [{ nodeId: 1, host: "localhost", port: 9092, rack: null }],
+        clusterId: "cluster",
+        controllerId: 1,
+        topics: [{ errorCode: 0, name: "t", partitions: [{ ...partition, ...replicas }] }],
+      });
+      const known = { partitionId: 0, leader: 1, replicas: [1], isr: [1] };
+      expect(decoded).toMatchObject({
+        brokers: [{ nodeId: 1, host: "localhost", port: 9092 }],
+        topicMetadata: [
+          {
+            topic: "t",
+            partitionMetadata: [version < 5 ? known : { ...known, offlineReplicas: [2] }],
+          },
+        ],
+        ...(version < 1 ? {} : { controllerId: 1 }),
+        ...(version < 2 ? {} : { clusterId: "cluster" }),
+      });
+    }
   });
 
-  test("Produce v7", async () => {
+  test("Produce v3 to v7", async () => {
     const partition = { index: 1, errorCode: 0, baseOffset: 42, logStartOffset: 7 };
-    const decoded = await responseOf("produce", 7, {
-      responses: [{ name: "t", partitionResponses: [partition] }],
-      throttleTimeMs: 3,
-    });
-    const expected = { partition: 1, baseOffset: "42", logAppendTime: "-1", logStartOffset: "7" };
-    expect(decoded).toMatchObject({
-      topics: [{ topicName: "t", partitions: [expected] }],
-      clientSideThrottleTime: 3,
-    });
+    for (const version of range(3, 7)) {
+      const decoded = await responseOf("produce", version, {
+        responses: [{ name: "t", partitionResponses: [partition] }],
+        throttleTimeMs: 3,
+      });
+      const expected = { partition: 1, baseOffset: "42", logAppendTime: "-1" };
+      expect(decoded).toMatchObject({
+        topics: [
+          {
+            topicName: "t",
+            partitions: [version < 5 ? expected : { ...expected, logStartOffset: "7" }],
+          },
+        ],
+        ...(version < 6 ? { throttleTime: 3 } : { clientSideThrottleTime: 3 }),
+      });
+    }
   });
 
-  test("Fetch v11, with records", async () => {
+  test("Fetch v4 to v11, with records", async () => {
     const offsets = { highWatermark: 1, lastStableOffset: 1, logStartOffset: 0 };
     const abortedTransactions = [{ producerId: 9, firstOffset: 0 }];
     const partition = { partitionIndex: 0, errorCode: 0, ...offsets, abortedTransactions };
-    const decoded = await responseOf("fetch", 11, {
-      throttleTimeMs: 0,
-      sessionId: 8,
-      responses: [{ topic: "t", partitions: [{ ...partition, records: clientBatch }] }],
-    });
-    expect(decoded).toMatchObject({
-      sessionId: 8,
-      responses: [
-        {
-          topicName: "t",
-          partitions: [
-            {
-              partition: 0,
-              highWatermark: "1",
-              lastStableOffset: "1",
-              abortedTransactions: [{ producerId: "9", firstOffset: "0" }],
-              preferredReadReplica: -1,
-              messages: [{ key: Buffer.from("k"), value: Buffer.from("v") }],
-            },
-          ],
-        },
-      ],
-    });
+    for (const version of range(4, 11)) {
+      const decoded = await responseOf("fetch", version, {
+        throttleTimeMs: 0,
+        sessionId: 8,
+        responses: [{ topic: "t", partitions: [{ ...partition, records: clientBatch }] }],
+      });
+      const known = {
+        partition: 0,
+        highWatermark: "1",
+        lastStableOffset: "1",
+        abortedTransactions: [{ producerId: "9", firstOffset: "0" }],
+        messages: [{ key: Buffer.from("k"), value: Buffer.from("v") }],
+      };
+      expect(decoded).toMatchObject({
+        responses: [
+          {
+            topicName: "t",
+            partitions: [version < 11 ? known : { ...known, preferredReadReplica: -1 }],
+          },
+        ],
+        ...(version < 7 ? {} : { sessionId: 8 }),
+      });
+    }
   });
 
-  test("FindCoordinator v2, JoinGroup v5, OffsetFetch v4", async () => {
+  test("ListOffsets v1 to v3, OffsetFetch v1 to v4, OffsetCommit v2 to v5", async () => {
+    const found = { partitionIndex: 0, errorCode: 0, timestamp: 9, offset: 5, leaderEpoch: 1 };
+    for (const version of range(1, 3)) {
+      const topics = [{ name: "t", partitions: [found] }];
+      expect(await responseOf("listOffsets", version, { topics })).toMatchObject({
+        responses: [{ topic: "t", partitions: [{ partition: 0, timestamp: "9", offset: "5" }] }],
+      });
+    }
+    const committed = { partitionIndex: 0, committedOffset: 5, metadata: "x", errorCode: 0 };
+    for (const version of range(1, 4)) {
+      const topics = [{ name: "t", partitions: [committed] }];
+      expect(await responseOf("offsetFetch", version, { topics })).toMatchObject({
+        responses: [{ topic: "t", partitions: [{ partition: 0, offset: "5", metadata: "x" }] }],
+      });
+    }
+    for (const version of range(2, 5)) {
+      const topics = [{ name: "t", partitions: [{ partitionIndex: 3, errorCode: 25 }] }];
+      expect(await responseOf("offsetCommit", version, { topics })).toMatchObject({
+        responses: [{ topic: "t", partitions: [{ partition: 3, errorCode: 25 }] }],
+      });
+    }
+  });
+
+  test("FindCoordinator v0 to v2, JoinGroup v0 to v5", async () => {
     const node = { nodeId: 1, host: "localhost", port: 9092 };
-    const found = await responseOf("findCoordinator", 2, { errorCode: 0, ...node });
-    expect(found).toMatchObject({ coordinator: node });
-    const joined = await responseOf("joinGroup", 5, {
-      errorCode: 0,
-      generationId: 2,
-      protocolName: "range",
-      leader: "m",
-      memberId: "m",
-      members: [{ memberId: "m", groupInstanceId: "i", metadata: Buffer.from("meta") }],
-    });
-    expect(joined).toMatchObject({
-      generationId: 2,
-      groupProtocol: "range",
-      leaderId: "m",
-      members: [{ memberId: "m", groupInstanceId: "i", memberMetadata: Buffer.from("meta") }],
-    });
-    const committed = { partitionIndex: 0, committedOffset: 5, metadata: "", errorCode: 0 };
-    const topics = [{ name: "t", partitions: [committed] }];
-    expect(await responseOf("offsetFetch", 4, { topics })).toMatchObject({
-      responses: [{ topic: "t", partitions: [{ partition: 0, offset: "5", metadata: "" }] }],
-      errorCode: 0,
-    });
+    for (const version of range(0, 2)) {
+      const found = await responseOf("findCoordinator", version, { errorCode: 0, ...node });
+      expect(found).toMatchObject({ coordinator: node });
+    }
+    for (const version of range(0, 5)) {
+      const joined = await responseOf("joinGroup", version, {
+        errorCode: 0,
+        generationId: 2,
+        protocolName: "range",
+        leader: "m",
+        memberId: "m",
+        members: [{ memberId: "m", groupInstanceId: "i", metadata: Buffer.from("meta") }],
+      });
+      const member = { memberId: "m", memberMetadata: Buffer.from("meta") };
+      expect(joined).toMatchObject({
+        generationId: 2,
+        groupProtocol: "range",
+        leaderId: "m",
+        members: [version < 5 ? member : { ...member, groupInstanceId: "i" }],
+      });
+    }
   });
 });
+
+function range(first: number, last: number): readonly number[] {
+  return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+}
