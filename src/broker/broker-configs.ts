@@ -10,13 +10,17 @@ import { describeConfigs, parseConfigs } from "./topic-config.ts";
 /** Every setting that is reported. Sizes are bytes, times milliseconds. */
 export interface ReportedSettings extends BrokerSettings {
   readonly groupMembersMax: number;
+  readonly groupInitialRebalanceDelayMs: number;
   readonly offsetsRetentionMs: number;
   readonly offsetsCheckIntervalMs: number;
   readonly metadataBytesMax: number;
   readonly sessionTimeoutMsMin: number;
   readonly sessionTimeoutMsMax: number;
   readonly sessionTimeoutMsDefault: number;
+  readonly classicSessionTimeoutMsMin: number;
   readonly heartbeatIntervalMsMax: number;
+  readonly transactionTimeoutMsMax: number;
+  readonly transactionalIdExpirationMs: number;
 }
 
 /** What the services of a broker are made of. */
@@ -85,9 +89,24 @@ const rows: readonly Row[] = [
     ({ sessionTimeoutMsDefault }) => sessionTimeoutMsDefault,
   ),
   row(
+    "group.initial.rebalance.delay.ms",
+    ["int", "How long a new classic group waits for more members."],
+    ({ groupInitialRebalanceDelayMs }) => groupInitialRebalanceDelayMs,
+  ),
+  row(
+    "group.max.session.timeout.ms",
+    ["int", "Longest session timeout of a member of a classic group."],
+    ({ sessionTimeoutMsMax }) => sessionTimeoutMsMax,
+  ),
+  row(
     "group.max.size",
     ["int", "Most members of a group."],
     ({ groupMembersMax }) => groupMembersMax,
+  ),
+  row(
+    "group.min.session.timeout.ms",
+    ["int", "Shortest session timeout of a member of a classic group."],
+    ({ classicSessionTimeoutMsMin }) => classicSessionTimeoutMsMin,
   ),
   row(
     "log.retention.check.interval.ms",
@@ -113,6 +132,16 @@ const rows: readonly Row[] = [
     "offsets.retention.minutes",
     ["int", "How long a group without members keeps its offsets; begun minutes count."],
     ({ offsetsRetentionMs }) => Math.ceil(offsetsRetentionMs / minuteMs),
+  ),
+  row(
+    "transaction.max.timeout.ms",
+    ["int", "Longest time a transaction may stay open."],
+    ({ transactionTimeoutMsMax }) => transactionTimeoutMsMax,
+  ),
+  row(
+    "transactional.id.expiration.ms",
+    ["int", "How long an unused transactional id is remembered."],
+    ({ transactionalIdExpirationMs }) => transactionalIdExpirationMs,
   ),
 ];
 

@@ -4,6 +4,7 @@ import type { EncodableResponse, RequestOf } from "../../protocol/apis.ts";
 import type { JoinGroupRequest, LeavingMember } from "../../services.ts";
 import { coordinatorCode, failureOf } from "./failure.ts";
 import type { Handler, KafkaCall, ServingTable } from "./handler.ts";
+import { untilAborted } from "./until-aborted.ts";
 
 const noBytes = new Uint8Array(0);
 
@@ -11,7 +12,10 @@ const joinGroup: Handler<"joinGroup"> = async (request, call, context) => {
   try {
     return {
       errorCode: 0,
-      ...(await context.services.classicGroups.join(joinRequestOf(request, call))),
+      ...(await untilAborted(
+        context.services.classicGroups.join(joinRequestOf(request, call)),
+        call.signal,
+      )),
     };
   } catch (error) {
     const failure = failureOf(error, context);
@@ -42,6 +46,7 @@ function joinRequestOf(request: RequestOf<"joinGroup">, call: KafkaCall): JoinGr
     supportsSkipAssignment: version >= 9,
     clientId,
     clientHost,
+    signal: call.signal,
   };
 }
 
@@ -53,13 +58,13 @@ function refusedJoin(
   return { errorCode, generationId: -1, protocolName, leader: "", memberId, members: [] };
 }
 
-const syncGroup: Handler<"syncGroup"> = async (request, _call, context) => {
+const syncGroup: Handler<"syncGroup"> = async (request, { signal }, context) => {
   const { groupId, generationId, memberId, groupInstanceId, protocolType, protocolName } = request;
   const assignments = request.assignments.map((each) => {
     return { memberId: each.memberId, assignment: each.assignment.slice() };
   });
   try {
-    const result = await context.services.classicGroups.sync({
+    const synced = context.services.classicGroups.sync({
       group: groupId,
       generationId,
       memberId,
@@ -68,7 +73,7 @@ const syncGroup: Handler<"syncGroup"> = async (request, _call, context) => {
       protocolName,
       assignments,
     });
-    return { errorCode: 0, ...result };
+    return { errorCode: 0, ...(await untilAborted(synced, signal)) };
   } catch (error) {
     return {
       errorCode: coordinatorCode(failureOf(error, context).code),

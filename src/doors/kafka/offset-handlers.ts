@@ -1,7 +1,6 @@
 // Committed offsets of groups: OffsetCommit, OffsetFetch, OffsetDelete.
 
 import type { ErrorName } from "../../base/error.ts";
-import type { RequestOf } from "../../protocol/apis.ts";
 import type { CommittedOffset, OffsetFetchOptions, TopicPartition } from "../../services.ts";
 import { byTopic, placesOf } from "./by-topic.ts";
 import { coordinatorCode, failureOf } from "./failure.ts";
@@ -32,36 +31,18 @@ const offsetCommit: Handler<"offsetCommit"> = async (request, { version }, conte
     return { topics };
   } catch (error) {
     const { code } = failureOf(error, context);
-    const errorCode = coordinatorCode(await commitError(code, { request, version, context }));
+    const errorCode = coordinatorCode(commitError(code, version));
     // There is no place for an error of the whole: it is said of every partition.
     const topics = byTopic(offsets, ({ partition }) => ({ partitionIndex: partition, errorCode }));
     return { topics };
   }
 };
 
-/** An error of a commit, as a client that speaks this version of it knows it. */
-async function commitError(
-  code: ErrorName,
-  asked: {
-    readonly request: RequestOf<"offsetCommit">;
-    readonly version: number;
-    readonly context: KafkaContext;
-  },
-): Promise<ErrorName> {
-  const { request, version, context } = asked;
-  const knowsEpochs = version >= 9;
-  // Nobody may commit for a group with members without being one.
-  if (code === "NON_EMPTY_GROUP") return "UNKNOWN_MEMBER_ID";
-  if (code === "STALE_MEMBER_EPOCH" && !knowsEpochs) return "UNSUPPORTED_VERSION";
-  if (code !== "FENCED_MEMBER_EPOCH" && code !== "GROUP_ID_NOT_FOUND") return code;
-  const isKnown =
-    code === "FENCED_MEMBER_EPOCH" &&
-    (await context.services.groups.describe(request.groupId).then(
-      () => true,
-      () => false,
-    ));
-  if (isKnown) return "UNKNOWN_MEMBER_ID";
-  return knowsEpochs ? "GROUP_ID_NOT_FOUND" : "ILLEGAL_GENERATION";
+/** An error of a commit, as clients know it that speak this version: member epochs came with version 9. */
+function commitError(code: ErrorName, version: number): ErrorName {
+  if (version >= 9) return code;
+  if (code === "STALE_MEMBER_EPOCH") return "UNSUPPORTED_VERSION";
+  return code === "GROUP_ID_NOT_FOUND" ? "ILLEGAL_GENERATION" : code;
 }
 
 interface FetchedGroup {
