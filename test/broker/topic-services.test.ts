@@ -9,9 +9,10 @@ describe("topic services: what clients may do", () => {
     expect((await topics.list()).map(({ name, internal }) => [name, internal])).toEqual([
       ["__cluster_metadata", true],
       ["__consumer_offsets", true],
+      ["__transaction_state", true],
       ["orders", false],
     ]);
-    expect((await topics.describe("__cluster_metadata")).partitions[0]?.highWatermark).toBe(2);
+    expect((await topics.describe("__cluster_metadata")).partitions[0]?.highWatermark).toBe(3);
     const name = "__consumer_offsets";
     const attempts = [
       topics.delete(name),
