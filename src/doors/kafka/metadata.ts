@@ -49,11 +49,16 @@ async function topicsOf(
     return listings.map((listing) => found(listing, nodeId));
   }
   const mayCreate = version < saysCreationFrom || request.allowAutoTopicCreation;
-  const questions = new Map(topics.map((topic) => [topic.name ?? topic.topicId, topic]));
+  const questions = new Map(topics.map((topic) => [keyOf(topic), topic]));
   return mapParallel([...questions.values()], {
     limit: makingMax,
     work: (question) => answerTopic(question, mayCreate, context),
   });
+}
+
+// Java's admin client sends an id together with an empty name: an id counts before a name.
+function keyOf({ name, topicId }: TopicQuestion): string {
+  return name === null || topicId !== zeroUuid ? topicId : name;
 }
 
 async function answerTopic(
@@ -61,7 +66,7 @@ async function answerTopic(
   mayCreate: boolean,
   { services, nodeId, logger }: KafkaContext,
 ): Promise<TopicAnswer> {
-  if (name === null) {
+  if (name === null || topicId !== zeroUuid) {
     const byId = services.topics.lookupId(topicId);
     if (byId !== null) return found(byId, nodeId);
     return { errorCode: codeOf("UNKNOWN_TOPIC_ID"), name: null, topicId, partitions: [] };
