@@ -61,8 +61,8 @@ async function follow(consumer, topic, more = {}) {
   return taken;
 }
 
-async function read(topic, count, more = {}, options = {}) {
-  const consumer = newConsumer(options);
+async function read(topic, count, { groupId = randomUUID(), ...more } = {}) {
+  const consumer = newConsumer({ groupId });
   const taken = await follow(consumer, topic, more);
   await soon(() => taken.length >= count);
   await consumer.close(true);
@@ -138,7 +138,7 @@ const scenarios = {
     await consumer.commit({ offsets: [{ topic, partition: 0, offset: 42n, leaderEpoch: 0 }] });
     assert.deepEqual((await consumer.listCommittedOffsets(place)).get(topic), [42n]);
     await consumer.close(true);
-    const [first] = await read(topic, 58, { mode: "committed" }, { groupId });
+    const [first] = await read(topic, 58, { mode: "committed", groupId });
     assert.equal(first.offset, 42n);
   },
 
@@ -243,7 +243,7 @@ async function rebalance(protocol) {
       name === topic ? partitions : [],
     );
   await soon(() => members.every((member) => owned(member).length === 2) && seen.size === 400);
-  assert.deepEqual(members.flatMap(owned).sort(), [0, 1, 2, 3]);
+  assert.deepEqual(new Set(members.flatMap(owned)), new Set([0, 1, 2, 3]));
   await members[1].close(true);
   await soon(() => owned(members[0]).length === 4);
 }
