@@ -17,16 +17,21 @@ export type Ask = <Name extends ApiName>(
   body: EncodableRequest<Name>,
 ) => Promise<ResponseOf<Name>>;
 
-/** Errors that nobody foresaw, as the door logged them. */
+/** A client's side of the door. */
 export interface Talk {
   readonly ask: Ask;
+  /** What the handlers work with. */
   readonly context: KafkaContext;
+  /** Errors that nobody foresaw, as the door logged them. */
   readonly unforeseen: readonly unknown[];
+  /** Ends the connection under every request. */
+  disconnect(): void;
 }
 
 /** A client `test` at 10.0.0.9 of a door over these services. */
 export function talkTo(services: Services): Talk {
   const unforeseen: unknown[] = [];
+  const connection = new AbortController();
   const logger = {
     ...silentLogger,
     error: (facts: object) => {
@@ -51,7 +56,7 @@ export function talkTo(services: Services): Talk {
       clientHost: "10.0.0.9",
       introduce: () => undefined,
       listener: { host: "10.0.0.1", port: 9092 },
-      signal: new AbortController().signal,
+      signal: connection.signal,
       releaseWhenSent: (loan) => loan.release(),
     };
     const answer = await request.answer(call, context);
@@ -59,7 +64,7 @@ export function talkTo(services: Services): Talk {
     const bytes = Buffer.concat(answer.frame.chunks).subarray(4);
     return decodeResponse(name, version, bytes).body;
   };
-  return { ask, context, unforeseen };
+  return { ask, context, unforeseen, disconnect: () => connection.abort() };
 }
 
 /** The services with some of their methods replaced; a method that is not there fails the test that calls it. */
