@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+import { servicesWith, talkTo } from "../../support/kafka-calls.ts";
+
+const { ask } = talkTo(servicesWith({}));
+const here = { errorCode: 0, nodeId: 1, host: "10.0.0.1", port: 9092 };
+const nowhere = { errorCode: 42, nodeId: -1, host: "", port: -1 };
+
+test.each([0, 1, 2, 3])("coordinator: version %i: the broker, for one key", async (version) => {
+  expect(await ask("findCoordinator", version, { key: "g", keyType: 0 })).toMatchObject(here);
+});
+
+test.each([4, 5, 6])("coordinator: version %i: the broker, for each key", async (version) => {
+  const answer = await ask("findCoordinator", version, { keyType: 1, coordinatorKeys: ["a", "b"] });
+  expect(answer.coordinators).toMatchObject([
+    { key: "a", ...here },
+    { key: "b", ...here },
+  ]);
+});
+
+test.each([
+  ["a share group's partition", 6, 2, `g:${"A".repeat(22)}:0`, here],
+  ["a share group's partition before its version", 5, 2, `g:${"A".repeat(22)}:0`, nowhere],
+  ["a share group's partition without its topic", 6, 2, "g", nowhere],
+  ["a kind that does not exist", 6, 3, "g", nowhere],
+])("coordinator: %s: %#", async (_what, version, keyType, key, expected) => {
+  const answer = await ask("findCoordinator", version, { keyType, coordinatorKeys: [key] });
+  expect(answer.coordinators).toMatchObject([{ key, ...expected }]);
+});
