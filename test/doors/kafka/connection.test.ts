@@ -145,11 +145,6 @@ const refusedFrames: readonly [string, Uint8Array, RegExp][] = [
     Buffer.from("0000000b000300010000000100000000000001", "hex"),
     /closed/,
   ],
-  [
-    "bytes after the body",
-    Buffer.concat([Buffer.from("0000000b", "hex"), Buffer.from("001200000000000100007f", "hex")]),
-    /bytes are left/,
-  ],
 ];
 
 test.each(refusedFrames)(
