@@ -58,10 +58,10 @@ describe("hostile frames", () => {
     }
   });
 
-  test("a byte too many: refused", () => {
+  test("a byte too many: refused in responses, not looked at in requests", () => {
     for (const { message, frame } of samples) {
       const longer = Buffer.concat([frame, Buffer.of(0)]);
-      expect(isReadable(message, longer), titleOf(message)).toBe(false);
+      expect(isReadable(message, longer), titleOf(message)).toBe(message.direction === "request");
     }
   });
 
