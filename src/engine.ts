@@ -160,6 +160,11 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   }
 }
 
+/** Names of the topics that are not the server's own. */
+function* clientTopicNames(broker: Broker): Iterable<string> {
+  for (const { listing } of broker.liveTopics.all()) if (!listing.internal) yield listing.name;
+}
+
 async function openGroups(
   broker: Broker,
   seams: {
@@ -174,6 +179,7 @@ async function openGroups(
     ...seams,
     log: new LogStateLog(partition.log()),
     topics: (name) => broker.liveTopics.find(name)?.listing ?? null,
+    topicNames: () => clientTopicNames(broker),
     snapshotGrowthBytes: null,
   });
   broker.onTopicChange(({ kind, name, topicId }) => {

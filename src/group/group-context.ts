@@ -1,5 +1,7 @@
 // What decisions about groups depend on beside the groups: the topics there are, bounds, and the time.
 
+import type { TopicPatterns } from "./topic-patterns.ts";
+
 /** What groups need to know of a topic; null when there is none of that name. */
 export type TopicLookup = (
   name: string,
@@ -53,6 +55,8 @@ export const defaultGroupLimits: GroupLimits = {
 /** What decisions depend on beside the group. */
 export interface GroupContext {
   readonly topics: TopicLookup;
+  /** What the regular expressions of members match. */
+  readonly patterns: TopicPatterns;
   readonly limits: GroupLimits;
   readonly nowMs: number;
 }

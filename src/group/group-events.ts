@@ -180,6 +180,11 @@ function readMember(memberId: string, content: EventFields | null): Member | nul
     previousEpoch: content.integer("previousEpoch"),
     clientId: content.text("clientId"),
     clientHost: content.text("clientHost"),
+    // Older programs did not write these two.
+    instanceId: content.has("instanceId") ? content.textOrNull("instanceId") : null,
+    subscribedTopicRegex: content.has("subscribedTopicRegex")
+      ? content.textOrNull("subscribedTopicRegex")
+      : null,
     subscribedTopics: content.texts("subscribedTopics"),
     assignor: assignor === "uniform" || assignor === "range" ? assignor : null,
     sessionTimeoutMs: content.integer("sessionTimeoutMs"),

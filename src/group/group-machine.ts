@@ -11,17 +11,18 @@ import type {
   OffsetFetchOptions,
   TopicPartition,
 } from "../services.ts";
-import { listOf } from "./assignment.ts";
 import { newGeneration } from "./classic-group.ts";
-import { classicMembers, isSimple } from "./classic-view.ts";
 import { committedView } from "./committed-view.ts";
 import { checkName, Group, type Member } from "./group.ts";
 import { decodeGroupEvent, encodeGroupEvent, type GroupEvent } from "./group-events.ts";
 import { GroupTable } from "./group-table.ts";
+import { groupDescription, groupListing, type LastSeen } from "./group-view.ts";
 import type { GroupContext, GroupLimits, TopicLookup } from "./group-context.ts";
-import { decideHeartbeat, decideRemoval, decideTopicChange } from "./membership.ts";
+import { decideHeartbeat, decideLeave, decideRemoval, decideTopicChange } from "./membership.ts";
 import { OffsetCommands } from "./offset-commands.ts";
 import { checkEmpty } from "./offset-commits.ts";
+import { awayEpoch } from "./static-members.ts";
+import { TopicPatterns } from "./topic-patterns.ts";
 
 /** Hears of changes as they are applied, also while a log is replayed. Must not throw. */
 export interface GroupObserver {
@@ -34,18 +35,19 @@ export interface GroupObserver {
 /** What a machine is made of. */
 export interface GroupMachineOptions {
   readonly topics: TopicLookup;
+  /** The topics that members may subscribe to by regular expressions, now. */
+  readonly topicNames: () => Iterable<string>;
   readonly limits: GroupLimits;
 }
 
 const nobody: GroupObserver = { memberChanged: () => undefined, groupChanged: () => undefined };
 
-/** Describes when a member was last heard of, Unix milliseconds. */
-export type LastSeen = (group: string, memberId: string) => number;
-
 /** All groups by name. */
 export class GroupMachine implements StateMachine<GroupEvent> {
   readonly #options: GroupMachineOptions;
   readonly #groups: GroupTable;
+  /** What the regular expressions of members match; to be told when topics come or go. */
+  readonly patterns: TopicPatterns;
   /** Commands about offsets. */
   readonly offsets: OffsetCommands;
   #observer = nobody;
@@ -53,6 +55,7 @@ export class GroupMachine implements StateMachine<GroupEvent> {
   /** @param options Topics are looked up while deciding; limits bound what is accepted. */
   constructor(options: GroupMachineOptions) {
     this.#options = options;
+    this.patterns = new TopicPatterns(options.topicNames);
     this.#groups = new GroupTable(options.limits.groupCountMax);
     this.offsets = new OffsetCommands({
       groups: this.#groups,
@@ -76,7 +79,7 @@ export class GroupMachine implements StateMachine<GroupEvent> {
   }
 
   /**
-   * ConsumerGroupHeartbeat; `memberId` must be given. Epoch 0 joins, -1 leaves.
+   * ConsumerGroupHeartbeat; `memberId` must be given. Epoch 0 joins, -1 leaves, -2 leaves for a moment.
    * @see KIP-848; `membership.ts`.
    */
   heartbeat(request: GroupHeartbeatRequest): Command<GroupEvent, GroupHeartbeatResult> {
@@ -84,14 +87,14 @@ export class GroupMachine implements StateMachine<GroupEvent> {
       const { group: name, memberId, memberEpoch } = request;
       checkName("group", name);
       checkName("member", memberId);
-      if (!Number.isSafeInteger(memberEpoch) || memberEpoch < -1) {
+      if (!Number.isSafeInteger(memberEpoch) || memberEpoch < awayEpoch) {
         throw new LogError("INVALID_REQUEST", `${memberEpoch} is not a member epoch`);
       }
       const known = this.find(name);
       const wasClassic = known !== null && known.classic !== null;
       if (wasClassic && known.memberCount > 0) throw hasClassicMembers(known);
       const group = known ?? (memberEpoch === 0 ? this.#groups.newGroup(name) : new Group(name));
-      if (memberEpoch === -1) return decideRemoval(group, memberId, this.#context(nowMs));
+      if (memberEpoch < 0) return decideLeave(group, request, this.#context(nowMs));
       const decision = decideHeartbeat(group, request, this.#context(nowMs));
       if (!wasClassic) return decision;
       const change: GroupEvent = { kind: "classic", group: name, generation: null };
@@ -161,34 +164,14 @@ export class GroupMachine implements StateMachine<GroupEvent> {
 
   /** Every group as listed, by name. */
   list(): readonly GroupListing[] {
-    const listings = [...this.groups()].map(listingOf);
+    const listings = [...this.groups()].map((group) => groupListing(group, this.patterns));
     return listings.sort((left, right) => (left.group < right.group ? -1 : 1));
   }
 
   /** ConsumerGroupDescribe. Throws GROUP_ID_NOT_FOUND. */
   describe(group: string, lastSeen: LastSeen): GroupDescription {
     const known = this.#groups.need(group);
-    if (known.classic !== null) {
-      const { generationId, protocolName } = known.classic.generation;
-      const epochs = { groupEpoch: generationId, assignmentEpoch: generationId };
-      const members = classicMembers(known.classic, (id) => lastSeen(group, id));
-      return { ...listingOf(known), ...epochs, assignor: protocolName, members };
-    }
-    const members = [...known.members.values()].map((member) => ({
-      memberId: member.memberId,
-      instanceId: null,
-      subscribedTopicRegex: null,
-      memberEpoch: member.memberEpoch,
-      clientId: member.clientId,
-      clientHost: member.clientHost,
-      subscribedTopics: member.subscribedTopics,
-      assignment: listOf(member.assigned),
-      targetAssignment: listOf(known.targetOf(member.memberId)),
-      lastSeenMs: lastSeen(group, member.memberId),
-    }));
-    members.sort((left, right) => (left.memberId < right.memberId ? -1 : 1));
-    const { epoch: groupEpoch, assignmentEpoch } = known.header;
-    return { ...listingOf(known), groupEpoch, assignmentEpoch, assignor: "uniform", members };
+    return groupDescription(known, { patterns: this.patterns, lastSeen });
   }
 
   apply(event: GroupEvent): void {
@@ -279,7 +262,7 @@ export class GroupMachine implements StateMachine<GroupEvent> {
 
   #context(nowMs: number): GroupContext {
     const { topics, limits } = this.#options;
-    return { topics, limits, nowMs };
+    return { topics, patterns: this.patterns, limits, nowMs };
   }
 }
 
@@ -297,17 +280,4 @@ function hasNewMembers({ name, memberCount }: Group): LogError {
     `group ${name} has ${memberCount} members of the new protocol (KIP-848), as those over HTTP; ` +
     "members of the classic one can join when they have left";
   return new LogError("INCONSISTENT_GROUP_PROTOCOL", detail, { facts: { memberCount } });
-}
-
-function listingOf(group: Group): GroupListing {
-  const topics = new Set([...group.subscribedTopics(), ...group.offsets.topics()]);
-  return {
-    group: group.name,
-    // Kafka counts a group that only ever had offsets among the classic ones.
-    kind: group.classic !== null || isSimple(group) ? "classic" : "consumer",
-    protocolType: group.classic?.protocolType ?? (isSimple(group) ? "" : "consumer"),
-    state: group.state,
-    memberCount: group.memberCount,
-    topics: [...topics].sort(),
-  };
 }

@@ -38,6 +38,8 @@ export interface GroupServicesOptions {
   readonly log: StateLog;
   /** The topics there are, synchronously. */
   readonly topics: TopicLookup;
+  /** Those of them that members may subscribe to by regular expressions. */
+  readonly topicNames: () => Iterable<string>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -82,8 +84,8 @@ export class GroupServicesOver implements GroupServices {
    * @throws KAFKA_STORAGE_ERROR or CORRUPT_MESSAGE when the log cannot be replayed.
    */
   static async open(options: GroupServicesOptions): Promise<GroupServicesOver> {
-    const { topics, limits, clock, logger, log, snapshotGrowthBytes } = options;
-    const machine = new GroupMachine({ topics, limits });
+    const { clock, logger, log, snapshotGrowthBytes } = options;
+    const machine = new GroupMachine(options);
     let services: GroupServicesOver | null = null;
     const coordinator = await Coordinator.open<GroupEvent>({
       name: "the group coordinator",
@@ -208,8 +210,10 @@ export class GroupServicesOver implements GroupServices {
 
   /** To be called after a topic was created or its partition count changed: its readers get a new target. */
   topicChanged(topic: string): void {
+    const { patterns } = this.#machine;
+    patterns.topicsChanged();
     for (const group of this.#machine.groups()) {
-      if (group.subscribedTopics().has(topic)) this.#refresh(group.name);
+      if (group.wants(topic, patterns)) this.#refresh(group.name);
     }
   }
 
@@ -233,6 +237,7 @@ export class GroupServicesOver implements GroupServices {
     const { clock, topics } = this.#options;
     this.#sessions.restart(clock.nowMs());
     this.classic.restart();
+    this.#machine.patterns.topicsChanged();
     const gone = new Map<string, string>();
     for (const group of this.#machine.groups()) {
       this.#refresh(group.name);

@@ -18,22 +18,36 @@ import { ClassicGroup, type Generation, rebuilt } from "./classic-group.ts";
 import { OffsetTable } from "./offsets.ts";
 import { PendingOffsets } from "./pending-offsets.ts";
 import { type Progress, reconcile } from "./reconcile.ts";
+import type { TopicPatterns } from "./topic-patterns.ts";
 
 /** One member. Replaced as a whole, never changed. */
 export interface Member extends Progress {
   readonly memberId: string;
+  /** Names a static member; null for dynamic ones. */
+  readonly instanceId: string | null;
   /** The epoch before this one: an answer that was lost on the way is asked for again with it. */
   readonly previousEpoch: number;
   readonly clientId: string;
   readonly clientHost: string;
   /** Sorted, without repetition. */
   readonly subscribedTopics: readonly string[];
+  /** Further topics, those whose names it matches; null for none. */
+  readonly subscribedTopicRegex: string | null;
   /** Its vote; null when it does not care. */
   readonly assignor: AssignorName | null;
   /** Silent for this long, it is removed. */
   readonly sessionTimeoutMs: number;
   /** Still holding what it was told to give up after this long, it is removed. */
   readonly rebalanceTimeoutMs: number;
+}
+
+/** Topics that a member subscribes to, by name and by what they match; none twice. */
+export function topicsOf(
+  { subscribedTopics, subscribedTopicRegex }: Member,
+  patterns: TopicPatterns,
+): readonly string[] {
+  if (subscribedTopicRegex === null) return subscribedTopics;
+  return [...new Set([...subscribedTopics, ...patterns.topicsOf(subscribedTopicRegex)])].sort();
 }
 
 /** What is said of a group as a whole. */
@@ -139,13 +153,22 @@ export class Group {
   }
 
   /** Topics that members subscribe to. */
-  subscribedTopics(): ReadonlySet<string> {
+  subscribedTopics(patterns: TopicPatterns): ReadonlySet<string> {
     if (this.#classic !== null) return this.#classic.subscribedTopics();
     const topics = new Set<string>();
     for (const member of this.#members.values()) {
-      for (const topic of member.subscribedTopics) topics.add(topic);
+      for (const topic of topicsOf(member, patterns)) topics.add(topic);
     }
     return topics;
+  }
+
+  /** True when a member of the new protocol subscribes to topics of that name, whether there is one or not. */
+  wants(topic: string, patterns: TopicPatterns): boolean {
+    for (const { subscribedTopics, subscribedTopicRegex: regex } of this.#members.values()) {
+      if (subscribedTopics.includes(topic)) return true;
+      if (regex !== null && patterns.matches(regex, topic)) return true;
+    }
+    return false;
   }
 
   /** True when the member's next heartbeat would tell it something: a change of its partitions, or that it is out. */

@@ -127,10 +127,10 @@ export class OffsetCommands {
     return (nowMs) => {
       checkName("group", group);
       const known = this.#groups.need(group);
-      const { topics } = this.#contextAt(nowMs);
+      const { topics, patterns } = this.#contextAt(nowMs);
       const { classic } = known;
       if (classic !== null && classic.protocolType !== "consumer") checkEmpty(group, known);
-      const subscribed = known.subscribedTopics();
+      const subscribed = known.subscribedTopics(patterns);
       // While a classic group rebalances its members may come to read anything.
       const isOpen = classic?.hasKnownTopics() === false;
       const reply = partitions.map(({ topic, partition }): OffsetCommitResult => {
@@ -171,11 +171,12 @@ export class OffsetCommands {
       const isReadAtAll = known?.classic?.hasKnownTopics() === false;
       if (known === null || isReadAtAll) return { events: [], reply: false };
       const { offsets, pending, emptySinceMs } = known;
+      const { limits, patterns } = this.#contextAt(nowMs);
       const rule = {
         nowMs,
-        retentionMs: this.#contextAt(nowMs).limits.offsetsRetentionMs,
+        retentionMs: limits.offsetsRetentionMs,
         emptySinceMs,
-        subscribedTopics: known.subscribedTopics(),
+        subscribedTopics: known.subscribedTopics(patterns),
       };
       const lapsed = lapsedOffsets(offsets, rule, lapsedPerDecisionMax);
       if (lapsed.length === 0) {

@@ -42,11 +42,13 @@ const anyEvent: fc.Arbitrary<GroupEvent> = fc.oneof(
       group: text,
       member: fc.record({
         memberId: text,
-        memberEpoch: integer,
+        instanceId: fc.option(text, { nil: null }),
+        memberEpoch: fc.integer({ min: -2 }),
         previousEpoch: integer,
         clientId: text,
         clientHost: text,
         subscribedTopics: fc.array(text),
+        subscribedTopicRegex: fc.option(text, { nil: null }),
         assignor: fc.constantFrom("range" as const, "uniform" as const, null),
         sessionTimeoutMs: integer,
         rebalanceTimeoutMs: integer,
@@ -110,6 +112,25 @@ describe("group events", () => {
     );
     const older = stored({ ...event, committed: undefined }, { version: 1, ...fields });
     expect(older).toEqual({ ...event, committed: { ...fields, leaderEpoch: -1 } });
+  });
+
+  test("of an older program: what it did not write is what there was not then", () => {
+    const value = {
+      version: 1,
+      memberEpoch: 3,
+      previousEpoch: 2,
+      clientId: "",
+      clientHost: "",
+      subscribedTopics: ["t"],
+      assignor: null,
+      sessionTimeoutMs: 1,
+      rebalanceTimeoutMs: 1,
+      assigned: [],
+      revoking: [],
+    };
+    expect(stored({ kind: "member", group: "g", member: "m" }, value)).toMatchObject({
+      member: { memberId: "m", instanceId: null, subscribedTopicRegex: null, memberEpoch: 3 },
+    });
   });
 
   test("of a newer program: a kind or version not known is skipped", () => {

@@ -12,6 +12,7 @@ function newMachine(limits: Partial<GroupLimits> = {}) {
   topics.set("u", 3);
   const machine = new GroupMachine({
     topics: topics.lookup,
+    topicNames: topics.names,
     limits: { ...defaultGroupLimits, ...limits },
   });
   return { topics, machine };
@@ -191,7 +192,11 @@ describe("group machine: snapshot", () => {
           for (const next of rest.shift() ?? []) written.push(...take(machine, next));
         }
         for (const steps of rest) for (const next of steps) written.push(...take(machine, next));
-        const replayed = new GroupMachine({ topics: topics.lookup, limits: defaultGroupLimits });
+        const replayed = new GroupMachine({
+          topics: topics.lookup,
+          topicNames: topics.names,
+          limits: defaultGroupLimits,
+        });
         for (const event of written) {
           const { key, value } = machine.encode(event);
           const decoded = replayed.decode(key, value);

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { AssertionFailure } from "../../src/base/assert.ts";
 import { type Assignment, assignmentOf, emptyAssignment } from "../../src/group/assignment.ts";
-import { checkEpoch, checkName, Group, type Member } from "../../src/group/group.ts";
+import { checkEpoch, checkName, Group, type Member, topicsOf } from "../../src/group/group.ts";
 import { LogError } from "../../src/base/error.ts";
+import { TopicPatterns } from "../../src/group/topic-patterns.ts";
 
 function t(...partitions: number[]): Assignment {
   return assignmentOf([{ topic: "t", partitions }]);
@@ -11,11 +12,13 @@ function t(...partitions: number[]): Assignment {
 function member(memberId: string, fields: Partial<Member> = {}): Member {
   return {
     memberId,
+    instanceId: null,
     memberEpoch: 1,
     previousEpoch: 0,
     clientId: "",
     clientHost: "",
     subscribedTopics: ["t"],
+    subscribedTopicRegex: null,
     assignor: null,
     sessionTimeoutMs: 1000,
     rebalanceTimeoutMs: 1000,
@@ -30,6 +33,22 @@ function groupAt(epoch: number): Group {
   group.header = { ...group.header, epoch, assignmentEpoch: epoch };
   return group;
 }
+
+const patterns = new TopicPatterns(() => ["t", "u1", "u2"]);
+
+describe("group: topics", () => {
+  test("by name and by what they match, none twice", () => {
+    const group = groupAt(1);
+    const both = { subscribedTopics: ["t", "u2"], subscribedTopicRegex: "u.*" };
+    expect(topicsOf(member("a", both), patterns)).toEqual(["t", "u1", "u2"]);
+    expect(topicsOf(member("a"), patterns)).toEqual(["t"]);
+    group.putMember(member("a", both));
+    group.putMember(member("b", { subscribedTopics: ["x"] }));
+    expect([...group.subscribedTopics(patterns)].sort()).toEqual(["t", "u1", "u2", "x"]);
+    const wanted = ["t", "u9", "x", "y"].filter((topic) => group.wants(topic, patterns));
+    expect(wanted).toEqual(["t", "u9", "x"]);
+  });
+});
 
 describe("group: owners", () => {
   test("a member has what it is assigned and what it is giving up, until neither names it", () => {

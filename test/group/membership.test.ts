@@ -13,6 +13,7 @@ beforeEach(() => {
   topics.set("t", 4);
   machine = new GroupMachine({
     topics: topics.lookup,
+    topicNames: topics.names,
     limits: { ...defaultGroupLimits, membersPerGroupMax: 3, topicsPerMemberMax: 5 },
   });
 });
@@ -100,7 +101,7 @@ describe("membership: joining", () => {
     expect(refusal("m", { ...good, subscribedTopics: null })).toBe("INVALID_REQUEST");
     expect(refusal("m", { ...good, ...owning(1) })).toBe("INVALID_REQUEST");
     expect(refusal("m", { ...good, rebalanceTimeoutMs: -1 })).toBe("INVALID_REQUEST");
-    expect(refusal("m", { ...good, memberEpoch: -2 })).toBe("INVALID_REQUEST");
+    expect(refusal("m", { ...good, memberEpoch: -3 })).toBe("INVALID_REQUEST");
     expect(refusal("m", { ...good, memberEpoch: 1.5 })).toBe("INVALID_REQUEST");
     for (const sessionTimeoutMs of [0, 99, 1_800_001, 1000.5, Number.NaN]) {
       expect(refusal("m", { ...good, sessionTimeoutMs })).toBe("INVALID_SESSION_TIMEOUT");
@@ -108,6 +109,15 @@ describe("membership: joining", () => {
     const many = Array.from({ length: 6 }, (_, index) => `t${index}`);
     expect(refusal("m", { ...good, subscribedTopics: many })).toBe("INVALID_REQUEST");
     expect([...machine.groups()]).toEqual([]);
+  });
+
+  test("a request that says everything is answered in full, others only with news", () => {
+    const full = { subscribedTopics: ["t"], rebalanceTimeoutMs: 60_000, ...owning(0, 1, 2, 3) };
+    join("a");
+    expect(namesOf(heartbeat("a", 1, full).reply.assignment ?? []).length).toBe(4);
+    expect(heartbeat("a", 1, { ...full, rebalanceTimeoutMs: -1 }).reply.assignment).toBe(null);
+    expect(heartbeat("a", 1, { ...full, ownedPartitions: null }).reply.assignment).toBe(null);
+    expect(heartbeat("a", 1, { ...full, subscribedTopics: null }).reply.assignment).toBe(null);
   });
 
   test("a full group: refuses one more, not those it has", () => {

@@ -15,7 +15,11 @@ beforeEach(() => {
   topics = new TopicTable();
   topics.set("t", 4);
   topics.set("u", 3);
-  machine = new GroupMachine({ topics: topics.lookup, limits: defaultGroupLimits });
+  machine = new GroupMachine({
+    topics: topics.lookup,
+    topicNames: topics.names,
+    limits: defaultGroupLimits,
+  });
 });
 
 function join(memberId: string, nowMs?: number): void {

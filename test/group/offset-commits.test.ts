@@ -11,7 +11,11 @@ let machine: GroupMachine;
 beforeEach(() => {
   topics = new TopicTable();
   topics.set("t", 2);
-  machine = new GroupMachine({ topics: topics.lookup, limits: defaultGroupLimits });
+  machine = new GroupMachine({
+    topics: topics.lookup,
+    topicNames: topics.names,
+    limits: defaultGroupLimits,
+  });
 });
 
 function at(partition: number, fields: Partial<OffsetCommitPartition> = {}): OffsetCommitPartition {

@@ -26,6 +26,7 @@ export class TopicTable {
   }
 
   readonly lookup = (name: string) => this.topics.get(name) ?? null;
+  readonly names = () => this.topics.keys();
 }
 
 /** A heartbeat with everything that a test does not care about. */
@@ -64,6 +65,7 @@ export async function openGroups(options: WorldOptions = {}) {
   const groups = await GroupServicesOver.open({
     log,
     topics: topics.lookup,
+    topicNames: topics.names,
     clock,
     random: seededRandom(1),
     logger: silentLogger,
