@@ -1,7 +1,7 @@
 // From the bytes of a frame to its handler, and from the handler's answer to bytes.
 
 import { LogError } from "../../base/error.ts";
-import type { ApiName, EncodableResponse } from "../../protocol/apis.ts";
+import type { ApiName, EncodableResponse, RequestOf } from "../../protocol/apis.ts";
 import {
   apiNameOf,
   decodeRequest,
@@ -63,7 +63,7 @@ function decoded<Name extends ApiName>(
   const { name, header, frame } = from;
   const row = serving[name];
   if (row === undefined) throw new LogError("UNSUPPORTED_VERSION", `${name} is not served`);
-  const request = decodeRequest(name, header, frame);
+  const request = decodedBody(name, header, frame);
   return {
     name,
     version: header.apiVersion,
@@ -74,6 +74,20 @@ function decoded<Name extends ApiName>(
       return body === null ? { frame: null, errorCodes: [] } : encoded(name, header, body);
     },
   };
+}
+
+function decodedBody<Name extends ApiName>(
+  name: Name,
+  header: RequestHeader,
+  frame: Uint8Array,
+): RequestOf<Name> {
+  try {
+    return decodeRequest(name, header, frame);
+  } catch (error) {
+    if (!(error instanceof LogError)) throw error;
+    const detail = `${name} ${shown(header)} cannot be read: ${error.message}`;
+    throw new LogError(error.code, detail, { cause: error });
+  }
 }
 
 // KIP-511: a client that asks in a version from the future is told, in the oldest one, which versions there are.
