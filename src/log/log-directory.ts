@@ -5,10 +5,17 @@ import { LogError } from "../base/error.ts";
 import type { Disk } from "../storage/disk.ts";
 import type { LogEnd } from "./active-segment.ts";
 import type { LogOptions } from "./log-options.ts";
-import { baseOffsetOfDerivedName, baseOffsetOfName, Segment, segmentName } from "./segment.ts";
+import {
+  baseOffsetOfDerivedName,
+  baseOffsetOfName,
+  baseOffsetOfTransactionIndexName,
+  offsetOfSnapshotName,
+  Segment,
+  segmentName,
+} from "./segment.ts";
 
 const redoName = /^(\d{20})-(\d{1,16})-(\d{1,16})\.redo$/;
-const deletedName = /^\d{20}\.(log|index|timeindex)\.deleted$/;
+const deletedName = /^\d{20}\.((log|index|timeindex|txnindex|snapshot)\.deleted|snapshot\.tmp)$/;
 
 /** A redo file: which segment it is for, and where in it its bytes belong. */
 export interface RedoFile {
@@ -23,10 +30,14 @@ export interface DirectoryContent {
   readonly segments: readonly Segment[];
   /** Left by recoveries that did not come to their end. */
   readonly redoFiles: readonly RedoFile[];
+  /** Offsets of the snapshots of producers, ascending. */
+  readonly snapshotOffsets: readonly number[];
+  /** Base offsets of the segments that have a transaction index. */
+  readonly transactionIndexes: ReadonlySet<number>;
 }
 
 /**
- * Lists a directory once. Removes `.deleted` files and indexes without a log.
+ * Lists a directory once. Removes `.deleted` files, unfinished snapshots, and indexes without a log.
  * @throws KAFKA_STORAGE_ERROR
  */
 export async function listDirectory(options: LogOptions): Promise<DirectoryContent> {
@@ -34,9 +45,15 @@ export async function listDirectory(options: LogOptions): Promise<DirectoryConte
   const names = await disk.list(directory);
   const bases = new Set<number>();
   const redoFiles: RedoFile[] = [];
+  const snapshotOffsets: number[] = [];
+  const transactionIndexes = new Set<number>();
   for (const name of names) {
     const base = baseOffsetOfName(name);
     if (base !== null) bases.add(base);
+    const snapshotOffset = offsetOfSnapshotName(name);
+    if (snapshotOffset !== null) snapshotOffsets.push(snapshotOffset);
+    const indexed = baseOffsetOfTransactionIndexName(name);
+    if (indexed !== null) transactionIndexes.add(indexed);
     const redo = redoName.exec(name);
     if (redo === null) continue;
     const [baseOffset = 0, offset = 0, position = 0] = redo.slice(1).map(Number);
@@ -47,8 +64,9 @@ export async function listDirectory(options: LogOptions): Promise<DirectoryConte
     const isOrphan = base !== null && !bases.has(base);
     if (isOrphan || deletedName.test(name)) await disk.remove(`${directory}/${name}`);
   }
-  const ascending = [...bases].sort((a, b) => a - b);
-  return { segments: ascending.map((base) => new Segment(directory, base)), redoFiles };
+  const segments = [...bases].sort((a, b) => a - b).map((base) => new Segment(directory, base));
+  snapshotOffsets.sort((a, b) => a - b);
+  return { segments, redoFiles, snapshotOffsets, transactionIndexes };
 }
 
 /** Makes the directory and an empty segment that begins at offset 0, durably. @throws KAFKA_STORAGE_ERROR, DISK_FULL */

@@ -14,6 +14,7 @@ import {
 } from "./index-files.ts";
 import type { LogState } from "./log-state.ts";
 import type { LogReadRequest, LogReadResult, TimedOffset } from "./log-types.ts";
+import type { ProducerKeeper } from "./producer-keeper.ts";
 import { removedError, type Segment } from "./segment.ts";
 import type { AbortedSpan } from "./transaction-spans.ts";
 import type { SegmentIndexes } from "./segment-indexes.ts";
@@ -34,9 +35,11 @@ const nothing = new Uint8Array(0);
 /** Reads of one log. */
 export class LogReader {
   readonly #state: LogState;
+  readonly #keeper: ProducerKeeper;
 
-  constructor(state: LogState) {
+  constructor(state: LogState, keeper: ProducerKeeper) {
     this.#state = state;
+    this.#keeper = keeper;
   }
 
   /** See `Log.read`. */
@@ -126,9 +129,7 @@ export class LogReader {
 
   async #loadAborted(segment: Segment): Promise<readonly AbortedSpan[]> {
     try {
-      const spans = await Promise.resolve(segment.aborted ?? []);
-      if (segment.isRemoved) throw removedError(segment);
-      return spans;
+      return await this.#keeper.loadAborted(segment);
     } catch (error) {
       throw this.#explain(error, segment);
     }

@@ -17,7 +17,6 @@
 // `unsyncedBytesMax`: that much at most is written without a sync, so only that much can be torn.
 // Every step may be repeated: a crash during recovery leads to the same result.
 
-import { LogError } from "../base/error.ts";
 import { assert } from "../base/assert.ts";
 import { type DiskFile, readWhole } from "../storage/disk.ts";
 import type { LogEnd } from "./active-segment.ts";
@@ -25,17 +24,16 @@ import { removeIndexes } from "./index-files.ts";
 import {
   createFirstSegment,
   listDirectory,
+  type DirectoryContent,
   noSegmentsError,
   parentOf,
   quarantinePath,
-  type RedoFile,
-  redoPath,
   removeSegment,
 } from "./log-directory.ts";
 import type { LogOptions } from "./log-options.ts";
+import { redo, writeAgain } from "./log-redo.ts";
 import {
   beginsAt,
-  copyBytes,
   copyRange,
   holdsBatch,
   isOtherFormat,
@@ -55,6 +53,12 @@ export interface RecoveredLog {
   readonly end: LogEnd;
   readonly logStartOffset: number;
   readonly health: LogHealth;
+  /** The checkpoint, where it could be used. */
+  readonly checkpoint: LogCheckpoint | null;
+  /** Whether a batch that had to be checked names a producer. */
+  readonly hasProducers: boolean;
+  /** What the directory held. */
+  readonly content: DirectoryContent;
 }
 
 // How far the log can be believed: to `end`, which lies in `segment`; `damage` says why not further.
@@ -62,6 +66,8 @@ interface Finding {
   readonly segment: Segment;
   readonly end: LogEnd;
   readonly damage: string | null;
+  /** Whether a batch that had to be checked names a producer. */
+  readonly hasProducers: boolean;
 }
 
 /**
@@ -70,8 +76,8 @@ interface Finding {
  */
 export async function recoverLog(options: LogOptions): Promise<RecoveredLog> {
   const checkpoint = believable(options);
-  const { segments: found, redoFiles } = await listDirectory(options);
-  let segments = found;
+  const content = await listDirectory(options);
+  let segments = content.segments;
   if (segments.length === 0) {
     const expectedOffset = checkpoint?.recoveryPoint ?? 0;
     if (!options.createIfMissing || expectedOffset > 0) {
@@ -81,14 +87,16 @@ export async function recoverLog(options: LogOptions): Promise<RecoveredLog> {
   }
   const logStartOffset = Math.max(checkpoint?.logStartOffset ?? 0, at(segments, 0).baseOffset);
   segments = await dropBelow(options, segments, logStartOffset);
-  for (const file of redoFiles) await redo(options, file, segments);
+  for (const file of content.redoFiles) await redo(options, file, segments);
   const finding = withStart(await findEnd(options, segments, checkpoint), {
     segments,
     checkpoint,
     logStartOffset,
   });
   if (finding.damage === null) {
-    return { segments, end: finding.end, logStartOffset, health: { state: "ok" } };
+    const health = { state: "ok" } as const;
+    const { end, hasProducers } = finding;
+    return { segments, end, logStartOffset, health, checkpoint, content, hasProducers };
   }
   options.logger.error({ directory: options.directory, end: finding.end }, finding.damage);
   return {
@@ -96,6 +104,9 @@ export async function recoverLog(options: LogOptions): Promise<RecoveredLog> {
     end: finding.end,
     logStartOffset: Math.min(logStartOffset, finding.end.offset),
     health: { state: "corrupt", detail: finding.damage },
+    checkpoint,
+    content,
+    hasProducers: finding.hasProducers,
   };
 }
 
@@ -177,12 +188,12 @@ async function findEnd(
   const from = { offset: recoveryPoint, position };
   if (index === lastIndex && size === position) {
     // All of it was durable when the checkpoint was taken, and so was its name: a roll syncs it before it is used.
-    return { segment, end: from, damage: null };
+    return { segment, end: from, damage: null, hasProducers: false };
   }
   if (size < position) {
     const end = await endByHeaders(options, segment);
     const damage = `segment ${segmentBase} has ${size} bytes, ${position} of it were durable`;
-    return { segment, end, damage };
+    return { segment, end, damage, hasProducers: false };
   }
   return scanFrom(options, segments, { index, from });
 }
@@ -198,7 +209,8 @@ async function missingPoint(
   const segment = below.at(-1);
   if (segment === undefined) throw noSegmentsError(options.directory, checkpoint.recoveryPoint);
   const damage = `segment ${segmentBase}, which held the newest durable records, is missing`;
-  return { segment, end: await endByHeaders(options, segment), damage };
+  const end = await endByHeaders(options, segment);
+  return { segment, end, damage, hasProducers: false };
 }
 
 // Without a checkpoint: whether each sealed segment begins and ends where its neighbours say.
@@ -210,7 +222,7 @@ async function findGap(options: LogOptions, segments: readonly Segment[]): Promi
     const size = await segment.size(options.disk);
     if (end.offset === nextBase && end.position === size) continue;
     const damage = `segment ${segment.baseOffset} ends at ${end.offset}, the next is ${nextBase}`;
-    return { segment, end, damage };
+    return { segment, end, damage, hasProducers: false };
   }
   const only = at(segments, 0);
   if (segments.length > 1 || only.baseOffset === 0) return null;
@@ -246,6 +258,7 @@ async function scanFrom(
 ): Promise<Finding> {
   let { from } = start;
   let scannedBytes = 0;
+  let hasProducers = false;
   for (let index = start.index; ; index++) {
     const segment = at(segments, index);
     const isLast = index === segments.length - 1;
@@ -256,15 +269,16 @@ async function scanFrom(
       const scan = await scanBatches(file, from, limits);
       segment.checked.add(from.position, scan.end.position);
       scannedBytes += size - from.position;
+      hasProducers ||= scan.hasProducers;
       if (isLast) {
         const tail = { segment, file, from, scan, size, scannedBytes };
-        return await settleTail(options, tail);
+        return { ...(await settleTail(options, tail)), hasProducers };
       }
       const nextBase = at(segments, index + 1).baseOffset;
       if (scan.damage !== null || scan.end.offset !== nextBase) {
         const what = scan.damage === null ? `ends at ${scan.end.offset}` : placeOf(scan);
         const damage = `segment ${segment.baseOffset} ${what}, but segment ${nextBase} follows`;
-        return { segment, end: scan.end, damage };
+        return { segment, end: scan.end, damage, hasProducers };
       }
       from = { offset: nextBase, position: 0 };
     } finally {
@@ -284,7 +298,7 @@ interface Tail {
 }
 
 // The last segment: cut what is torn, make the rest durable, or find that it is damaged.
-async function settleTail(options: LogOptions, tail: Tail): Promise<Finding> {
+async function settleTail(options: LogOptions, tail: Tail): Promise<Omit<Finding, "hasProducers">> {
   const { segment, file, from, scan, size } = tail;
   const { disk, directory, observer, limits } = options;
   const { end } = scan;
@@ -304,7 +318,7 @@ async function settleTail(options: LogOptions, tail: Tail): Promise<Finding> {
   // After the death of a process the names it made are seen but may not be durable; the first one's parent neither.
   if (options.checkpoint === null) await disk.syncDirectory(parentOf(directory));
   if (end.position > from.position) {
-    await writeAgain(options, tail);
+    await writeAgain(options, { segment, file, from, end });
   } else {
     await disk.syncDirectory(directory);
     if (size > end.position) await file.sync();
@@ -312,60 +326,6 @@ async function settleTail(options: LogOptions, tail: Tail): Promise<Finding> {
   const cutBytes = size - end.position;
   observer.recovered({ scannedBytes: tail.scannedBytes, cutBytes, logEndOffset: end.offset });
   return { segment, end, damage: null };
-}
-
-// After a failed sync the page cache may hold bytes that the disk does not have and that no later sync would write. So
-// what is not known to be durable is made dirty again and synced before anybody sees it. Most of it will have been
-// durable all along: a copy stands by until that sync, lest a power cut spoil what is being written. Should its name
-// come back after a power cut, nothing is lost: the bytes it holds are those that are there. Syncs the directory.
-async function writeAgain(options: LogOptions, tail: Tail): Promise<void> {
-  const { disk, directory } = options;
-  const { segment, file, from, scan } = tail;
-  const path = redoPath(directory, segment, from);
-  const range = { from: from.position, to: scan.end.position };
-  try {
-    await copyRange(disk, file, { ...range, path });
-  } catch (error) {
-    // On a full disk the log must still open. Written over themselves, whole sectors cannot change; only a disk that
-    // spoils a sector it is writing could harm them, which is what the copy is for.
-    if (!(error instanceof LogError) || error.code !== "DISK_FULL") throw error;
-    await disk.remove(path);
-    options.logger.warn({ directory }, "no room for a copy while durable bytes are written again");
-  }
-  await disk.syncDirectory(directory);
-  await copyBytes(file, file, { ...range, target: from.position });
-  await file.sync();
-  await disk.remove(path);
-}
-
-// Ends what an interrupted recovery began. A redo file is whole, to its last batch, before the first byte in place is
-// touched; one that is not whole is of no use and of no need.
-async function redo(
-  options: LogOptions,
-  { path, baseOffset, from }: RedoFile,
-  segments: readonly Segment[],
-): Promise<void> {
-  const { disk, limits, logger } = options;
-  const segment = segments.find((each) => each.baseOffset === baseOffset);
-  const copy = await disk.open(path, "read");
-  try {
-    const size = await copy.size();
-    const start = { offset: from.offset, position: 0 };
-    const scan = await scanBatches(copy, start, { size, batchBytesMax: limits.unsyncedBytesMax });
-    if (segment !== undefined && scan.damage === null && size > 0) {
-      const file = await disk.open(segment.logPath, "write");
-      try {
-        await copyBytes(copy, file, { from: 0, to: size, target: from.position });
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      logger.info({ path, size }, "an interrupted recovery has been taken up");
-    }
-  } finally {
-    await copy.close();
-  }
-  await disk.remove(path);
 }
 
 // The copy is durable before anything is cut, and an index never outlives the batches it points to.

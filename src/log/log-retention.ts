@@ -10,6 +10,7 @@ import { isShortOfRoom } from "../storage/disk.ts";
 import type { LogReader } from "./log-reader.ts";
 import type { LogState } from "./log-state.ts";
 import type { LogWriter } from "./log-writer.ts";
+import type { ProducerKeeper } from "./producer-keeper.ts";
 import type { Segment } from "./segment.ts";
 
 /** The parts of a log that forgetting works on. */
@@ -17,6 +18,7 @@ export interface RetentionParts {
   readonly state: LogState;
   readonly writer: LogWriter;
   readonly reader: LogReader;
+  readonly keeper: ProducerKeeper;
 }
 
 /** Removal of old segments of one log. One operation at a time; the others wait. */
@@ -121,10 +123,11 @@ export class LogRetention {
   }
 
   async #startAt(offset: number): Promise<number> {
-    const { state } = this.#parts;
+    const { state, keeper } = this.#parts;
     state.startAt(offset);
     if (state.logStartOffset > this.#persistedStart) {
       const start = state.logStartOffset;
+      await keeper.release();
       await state.options.persistCheckpoint();
       this.#persistedStart = start;
     }

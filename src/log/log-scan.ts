@@ -9,6 +9,7 @@ import {
   batchHeaderBytes,
   batchMagic,
   magicAt,
+  producerIdAt,
 } from "../record/batch-header.ts";
 import type { Disk, DiskFile } from "../storage/disk.ts";
 import type { LogEnd } from "./active-segment.ts";
@@ -21,6 +22,8 @@ const pieceBytes = 1 << 20;
 export interface ScanResult {
   readonly end: LogEnd;
   readonly damage: FrameDamage | null;
+  /** Whether any batch names a producer. */
+  readonly hasProducers: boolean;
 }
 
 /** How far a scan goes, and what it takes for a batch. */
@@ -73,27 +76,30 @@ export async function scanBatches(
     isHot: false,
   });
   let offset = from.offset;
+  let hasProducers = false;
   for (let step = walk.step(); step !== "end"; step = walk.step()) {
     if (step === "load") {
       await walk.load();
       continue;
     }
     const damage = step === "damage" || walk.isChecksumGood() ? walk.damage : "checksum";
-    if (damage !== null) return { end: { offset, position: walk.position }, damage };
+    const end = { offset, position: walk.position };
+    if (damage !== null) return { end, damage, hasProducers };
+    hasProducers ||= producerIdAt(walk.view, walk.at) >= 0;
     offset = walk.nextOffset;
   }
-  return { end: { offset, position: walk.position }, damage: null };
+  return { end: { offset, position: walk.position }, damage: null, hasProducers };
 }
 
 /**
  * Walks headers only, to learn where a segment ends.
- * @returns As `scanBatches`, but without having looked at checksums.
+ * @returns As `scanBatches`, but without having looked at checksums or producers.
  */
 export async function scanHeaders(
   file: DiskFile,
   from: LogEnd,
   limits: ScanLimits,
-): Promise<ScanResult> {
+): Promise<Omit<ScanResult, "hasProducers">> {
   const walk = new BatchWalk(new FileBytes(file), {
     position: from.position,
     end: limits.size,

@@ -8,7 +8,7 @@ import { assert } from "../base/assert.ts";
 import { LogError } from "../base/error.ts";
 import type { ActiveSegment, LogEnd } from "./active-segment.ts";
 import type { LogOptions } from "./log-options.ts";
-import type { LogConfig, LogHealth, LogPositions } from "./log-types.ts";
+import type { LogCheckpoint, LogConfig, LogHealth, LogPositions } from "./log-types.ts";
 import type { ProducerStates } from "./producer-states.ts";
 import type { SegmentList } from "./segment.ts";
 
@@ -69,6 +69,13 @@ export class LogState {
   get lastStableOffset(): number {
     const end = Math.min(this.producers.firstUndecidedOffset, this.visible.offset);
     return Math.max(end, this.logStartOffset);
+  }
+
+  /** What is durable now, as a checkpoint. */
+  checkpoint(): LogCheckpoint {
+    const { offset, position } = this.active.durable;
+    const segmentBase = this.active.segment.baseOffset;
+    return { recoveryPoint: offset, logStartOffset: this.logStartOffset, segmentBase, position };
   }
 
   /** Adds a listener; returns the function that takes it away. */

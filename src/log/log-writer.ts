@@ -17,7 +17,8 @@ import { maxTimestampAt } from "../record/batch-header.ts";
 import { BatchGroup, StampedBatches } from "./batch-group.ts";
 import type { LogState } from "./log-state.ts";
 import type { PendingAppend } from "./log-types.ts";
-import type { SequencedBatch } from "./producer-entry.ts";
+import { repeatedAppend, type SequencedBatch } from "./producer-entry.ts";
+import type { ProducerKeeper } from "./producer-keeper.ts";
 import { Segment } from "./segment.ts";
 import { timeEntryBytes } from "./time-index.ts";
 
@@ -42,6 +43,7 @@ interface Plan {
 /** Appends, rolls and syncs of one log. */
 export class LogWriter {
   readonly #state: LogState;
+  readonly #keeper: ProducerKeeper;
   readonly #queue: BatchGroup[] = [];
   #queuedBytes = 0;
   #inFlight: BatchGroup | null = null;
@@ -54,10 +56,11 @@ export class LogWriter {
   #pump: Promise<void> | null = null;
   #plan: Plan;
 
-  constructor(state: LogState) {
+  constructor(state: LogState, keeper: ProducerKeeper) {
     const { groupBytesMax, unsyncedBytesMax } = state.options.limits;
     assert(groupBytesMax <= unsyncedBytesMax, "a group fits the unsynced window");
     this.#state = state;
+    this.#keeper = keeper;
     this.#plan = this.#planOfActive();
   }
 
@@ -78,7 +81,10 @@ export class LogWriter {
     const group = this.#groupFor(batches);
     group.add(batches, needsSync);
     const safety = { written: group.written.promise, durable: group.durable.promise };
-    if (plan !== null) state.producers.take(plan.batches, state.options.clock.nowMs(), safety);
+    if (plan !== null) {
+      this.#keeper.noteProducer();
+      state.producers.take(plan.batches, state.options.clock.nowMs(), safety);
+    }
     this.#count(batches);
     state.logEndOffset = batches.nextOffset;
     this.#queuedBytes += batches.bytes;
@@ -132,21 +138,12 @@ export class LogWriter {
 
   // A retry is as safe as what it repeats, and never acknowledged before it.
   #repeated(batches: readonly SequencedBatch[], needsSync: boolean): PendingAppend {
-    const first = batches[0];
-    const last = batches.at(-1);
-    assert(first !== undefined && last !== undefined, "a repeated append has batches");
-    if (needsSync && last.lastOffset >= this.#state.active.durable.offset) {
+    const pending = repeatedAppend(batches);
+    if (needsSync && pending.nextOffset > this.#state.active.durable.offset) {
       this.#isSyncDue = true;
       this.#start();
     }
-    return {
-      baseOffset: first.baseOffset,
-      nextOffset: last.lastOffset + 1,
-      // Of one group, or of groups that end one after the other: the last one's safety is that of all.
-      ...last.safety,
-      isDuplicate: true,
-      maxTimestampMs: Math.max(...batches.map((batch) => batch.timestampMs)),
-    };
+    return pending;
   }
 
   #admit(chunks: readonly Uint8Array[]): void {
@@ -344,6 +341,7 @@ export class LogWriter {
     const before = state.active;
     if (before.isDirty) await this.#sync();
     await before.finish(true, state.config);
+    await this.#keeper.seal();
     const segment = new Segment(directory, before.written.offset);
     segment.aborted = [];
     const file = await disk.open(segment.logPath, "write");

@@ -23,7 +23,8 @@ import type {
 } from "./log-types.ts";
 import { LogWriter } from "./log-writer.ts";
 import type { ProducerEntry } from "./producer-entry.ts";
-import { ProducerStates } from "./producer-states.ts";
+import { ProducerKeeper } from "./producer-keeper.ts";
+import { type RecoveredProducers, recoverProducers } from "./producer-recovery.ts";
 import { SegmentList } from "./segment.ts";
 
 /** How an append is to be treated. */
@@ -41,29 +42,38 @@ export class Log {
   readonly #writer: LogWriter;
   readonly #reader: LogReader;
   readonly #retention: LogRetention;
+  readonly #keeper: ProducerKeeper;
   // The checkpoint of a log that was found damaged: what was promised to be durable stays promised, or the next opening
   // would take the damage for a torn tail.
   readonly #promised: LogCheckpoint | null;
   #closing: Promise<void> | null = null;
 
-  private constructor(options: LogOptions, recovered: RecoveredLog) {
+  private constructor(options: LogOptions, recovered: RecoveredLog, producers: RecoveredProducers) {
     const segments = new SegmentList(recovered.segments);
     const { disk, files, logger, limits } = options;
     const parts = { disk, files, logger, batchBytesMax: limits.unsyncedBytesMax };
     const active = new ActiveSegment(segments.last, recovered.end, parts);
     const { logStartOffset, health } = recovered;
     const { baseOffset } = segments.first;
-    segments.last.aborted ??= [];
     this.#promised =
       health.state === "ok" ? null : (options.checkpoint ?? nothingPromised(baseOffset));
-    const producers = new ProducerStates();
-    this.#state = new LogState({ options, segments, active, logStartOffset, health, producers });
-    this.#writer = new LogWriter(this.#state);
-    this.#reader = new LogReader(this.#state);
+    const { states } = producers;
+    this.#state = new LogState({
+      options,
+      segments,
+      active,
+      logStartOffset,
+      health,
+      producers: states,
+    });
+    this.#keeper = new ProducerKeeper(this.#state, producers, recovered.checkpoint);
+    this.#writer = new LogWriter(this.#state, this.#keeper);
+    this.#reader = new LogReader(this.#state, this.#keeper);
     this.#retention = new LogRetention({
       state: this.#state,
       writer: this.#writer,
       reader: this.#reader,
+      keeper: this.#keeper,
     });
   }
 
@@ -73,7 +83,8 @@ export class Log {
    *         DISK_FULL when recovery has no room to keep what it must cut.
    */
   static async open(options: LogOptions): Promise<Log> {
-    return new Log(options, await recoverLog(options));
+    const recovered = await recoverLog(options);
+    return new Log(options, recovered, await recoverProducers(options, recovered));
   }
 
   /**
@@ -201,11 +212,7 @@ export class Log {
 
   /** The facts for the data directory's checkpoint, at this instant. It may lag behind the disk, never lead. */
   checkpoint(): LogCheckpoint {
-    if (this.#promised !== null) return this.#promised;
-    const { active, logStartOffset } = this.#state;
-    const { offset, position } = active.durable;
-    const segmentBase = active.segment.baseOffset;
-    return { recoveryPoint: offset, logStartOffset, segmentBase, position };
+    return this.#promised ?? this.#keeper.checkpoint();
   }
 
   /** Bytes of all segments. @throws KAFKA_STORAGE_ERROR */
@@ -247,6 +254,7 @@ export class Log {
     await this.#writer.drain();
     try {
       if (state.health.state === "ok") await state.active.finish(false, state.config);
+      await this.#keeper.close();
     } finally {
       await state.active.close();
       files.forgetDirectory(directory);

@@ -1,6 +1,7 @@
 // What a partition remembers of one producer, and the rules by which its batches and markers are taken. Pure: an entry
 // is never changed, each batch and each marker makes a new one. Order and errors are Kafka's.
 
+import { assert } from "../base/assert.ts";
 import { LogError } from "../base/error.ts";
 import {
   attributesAt,
@@ -13,6 +14,7 @@ import {
   producerIdAt,
 } from "../record/batch-header.ts";
 import { readMarker, type TransactionMarker } from "../record/control-batch.ts";
+import type { PendingAppend } from "./log-types.ts";
 
 /** When bytes in the log are as safe as somebody waits for. */
 export interface Safety {
@@ -117,6 +119,21 @@ export function findDuplicate(
   const isSame = (known: SequencedBatch): boolean =>
     known.firstSequence === batch.baseSequence && known.lastSequence === lastSequence;
   return entry.batches.find(isSame) ?? null;
+}
+
+/** The append of batches that were appended before, one after the other: it is as safe as the first time. */
+export function repeatedAppend(batches: readonly SequencedBatch[]): PendingAppend {
+  const first = batches[0];
+  const last = batches.at(-1);
+  assert(first !== undefined && last !== undefined, "a repeated append has batches");
+  return {
+    baseOffset: first.baseOffset,
+    nextOffset: last.lastOffset + 1,
+    // What lies before is as safe as what lies behind, or safer.
+    ...last.safety,
+    isDuplicate: true,
+    maxTimestampMs: Math.max(...batches.map((batch) => batch.timestampMs)),
+  };
 }
 
 /**

@@ -9,7 +9,9 @@ import type { AbortedSpan } from "./transaction-spans.ts";
 
 const digits = 20;
 const logName = /^(\d{20})\.log$/;
-const derivedName = /^(\d{20})\.(index|timeindex)$/;
+const derivedName = /^(\d{20})\.(index|timeindex|txnindex)$/;
+const transactionIndexName = /^(\d{20})\.txnindex$/;
+const snapshotName = /^(\d{20})\.snapshot$/;
 
 /** The 20-digit name that an offset gives to the files of a segment. */
 export function segmentName(baseOffset: number): string {
@@ -21,9 +23,19 @@ export function baseOffsetOfName(name: string): number | null {
   return offsetOf(logName.exec(name));
 }
 
-/** The base offset an `.index` or `.timeindex` file name tells; null for any other name. */
+/** The base offset an `.index`, `.timeindex` or `.txnindex` file name tells; null for any other name. */
 export function baseOffsetOfDerivedName(name: string): number | null {
   return offsetOf(derivedName.exec(name));
+}
+
+/** The base offset a `.txnindex` file name tells; null for any other name. */
+export function baseOffsetOfTransactionIndexName(name: string): number | null {
+  return offsetOf(transactionIndexName.exec(name));
+}
+
+/** The offset a `.snapshot` file name tells; null for any other name. */
+export function offsetOfSnapshotName(name: string): number | null {
+  return offsetOf(snapshotName.exec(name));
 }
 
 function offsetOf(match: RegExpExecArray | null): number | null {
@@ -37,6 +49,9 @@ export class Segment {
   readonly logPath: string;
   readonly indexPath: string;
   readonly timeIndexPath: string;
+  readonly transactionIndexPath: string;
+  /** The snapshot of producers at its base offset. */
+  readonly snapshotPath: string;
   /** Parts that are known to be good: written by this process, or checked since it started. */
   readonly checked = new PositionRanges();
   /** Size of a sealed segment; null until it is asked for, and while the segment is active. */
@@ -47,6 +62,10 @@ export class Segment {
   isRemoved = false;
   /** Transactions whose ABORT marker it holds, in the order of the markers; null until they are loaded. */
   aborted: AbortedSpan[] | null = null;
+  /** How many of them the transaction index on the disk has, durably; -1 when that is unknown. */
+  storedAbortedCount = -1;
+  /** Their loading, so that they are loaded once. */
+  loadingAborted: Promise<readonly AbortedSpan[]> | null = null;
   /** The indexes being loaded, so that they are loaded once. */
   loading: Promise<SegmentIndexes> | null = null;
 
@@ -56,11 +75,14 @@ export class Segment {
     this.logPath = `${stem}.log`;
     this.indexPath = `${stem}.index`;
     this.timeIndexPath = `${stem}.timeindex`;
+    this.transactionIndexPath = `${stem}.txnindex`;
+    this.snapshotPath = `${stem}.snapshot`;
   }
 
   /** The segment's files, the data last: without data the others mean nothing. */
   get paths(): readonly string[] {
-    return [this.indexPath, this.timeIndexPath, this.logPath];
+    const { indexPath, timeIndexPath, transactionIndexPath, snapshotPath, logPath } = this;
+    return [indexPath, timeIndexPath, transactionIndexPath, snapshotPath, logPath];
   }
 
   /** Adds aborted transactions whose markers follow; those of the segment are known. */

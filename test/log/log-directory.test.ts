@@ -21,11 +21,17 @@ test("log directory: remains go, names that are not ours stay untouched", async 
   const log = await fixture.open();
   await log.append([batchOfSize(100)]).durable;
   await fixture.closeClean();
-  const remains = ["00000000000000000003.index", "00000000000000000000.log.deleted"];
+  const remains = [
+    "00000000000000000003.index",
+    "00000000000000000003.txnindex",
+    "00000000000000000000.log.deleted",
+    "00000000000000000000.txnindex.deleted",
+    "00000000000000000009.snapshot",
+    "00000000000000000000.snapshot.tmp",
+  ];
   const foreign = [
     "leader-epoch-checkpoint",
     "partition.metadata",
-    "00000000000000000000.snapshot",
     "00000000000000000005.log.swap",
     "note.deleted",
     "5.log",

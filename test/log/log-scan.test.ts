@@ -55,6 +55,7 @@ test("log scan: a flipped checksum ends the good part before its batch", async (
   expect(await scanBatches(file, { offset: 0, position: 0 }, limits(bytes.length))).toEqual({
     end: { offset: 2, position: size * 2 },
     damage: "checksum",
+    hasProducers: false,
   });
 });
 
