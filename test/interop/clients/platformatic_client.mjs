@@ -25,8 +25,9 @@ function opened(client) {
 }
 
 const newAdmin = () => opened(new Admin(base));
+// Its default is acks=1, after which the end of the log may lag behind for a moment.
 const newProducer = (more = {}) =>
-  opened(new Producer({ ...base, serializers: stringSerializers, ...more }));
+  opened(new Producer({ ...base, acks: -1, serializers: stringSerializers, ...more }));
 const newConsumer = (more = {}) =>
   opened(
     new Consumer({ ...base, groupId: randomUUID(), deserializers: stringDeserializers, ...more }),
