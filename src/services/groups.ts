@@ -153,8 +153,12 @@ export interface GroupDescription extends GroupListing {
 /** Consumer groups. All methods throw LogError by name. */
 export interface GroupServices {
   /**
+   * A request with every field that may be null is answered with the assignment in full.
+   *
    * @throws UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH (rejoin with epoch 0), GROUP_MAX_SIZE_REACHED, INVALID_GROUP_ID,
-   *         POLICY_VIOLATION (too many groups), INVALID_SESSION_TIMEOUT, INVALID_REQUEST
+   *         POLICY_VIOLATION (too many groups), INVALID_SESSION_TIMEOUT, INVALID_REQUEST, UNSUPPORTED_ASSIGNOR,
+   *         INVALID_REGULAR_EXPRESSION, GROUP_ID_NOT_FOUND (it has members of the classic protocol); of static members
+   *         UNRELEASED_INSTANCE_ID (another has it and has not left), FENCED_INSTANCE_ID (another has it by now)
    */
   heartbeat(request: GroupHeartbeatRequest): Promise<GroupHeartbeatResult>;
   /**

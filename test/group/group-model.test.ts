@@ -17,6 +17,7 @@ const kinds = [
   "letGo",
   "letGo",
   "leave",
+  "pause",
   "crash",
   "topic",
   "deleteTopic",
@@ -31,16 +32,29 @@ interface Step {
 }
 
 const topicNames = ["t0", "t1", "t2"];
-const wishes = [["t0"], ["t0", "t1"], ["t0", "t1", "t2"], ["t2"]];
+const wishes = [
+  { subscribedTopics: ["t0"], subscribedTopicRegex: "" },
+  { subscribedTopics: ["t0", "t1"], subscribedTopicRegex: "" },
+  { subscribedTopics: ["t0", "t1", "t2"], subscribedTopicRegex: "" },
+  { subscribedTopics: ["t2"], subscribedTopicRegex: "" },
+  { subscribedTopics: [], subscribedTopicRegex: ".*[02]" },
+  { subscribedTopics: ["t0"], subscribedTopicRegex: "t[1-9]" },
+];
 const sessionTimeoutMs = 10_000;
 const rebalanceTimeoutMs = 30_000;
 
 class World {
   readonly clock = new FakeClock();
   readonly topics = new TopicTable();
+  /** The first two are static members. */
   readonly clients = Array.from({ length: 4 }, (_, index) => {
-    return new GroupClient(`m${index}`, () => this.groups);
+    const client = new GroupClient(`m${index}`, () => this.groups);
+    client.instanceId = index < 2 ? `i${index}` : null;
+    return client;
   });
+  /** Static clients that have left for a moment. */
+  readonly away = new Set<GroupClient>();
+  #joinCount = 0;
   /** Clients that believe to be members. */
   readonly joined = new Set<GroupClient>();
   readonly #epochs = new Map<string, number>();
@@ -78,6 +92,11 @@ class World {
         if (this.joined.delete(client)) await codeOf(client.leave());
         client.reading.clear();
         break;
+      case "pause":
+        if (client.instanceId === null || !this.joined.delete(client)) break;
+        this.away.add(client);
+        await codeOf(client.leave(-2));
+        break;
       case "crash":
         await this.#crash();
         break;
@@ -113,10 +132,10 @@ class World {
     }
     for (const [memberId, epoch] of this.#epochs) {
       const member = known.get(memberId);
-      if (member === undefined) this.#epochs.delete(memberId);
+      if (member === undefined || member.memberEpoch === -2) this.#epochs.delete(memberId);
       else expect(member.memberEpoch).toBeGreaterThanOrEqual(epoch);
     }
-    for (const [memberId, member] of known) this.#epochs.set(memberId, member.memberEpoch);
+    for (const [memberId, { memberEpoch }] of known) this.#epochs.set(memberId, memberEpoch);
     const groupEpoch = description?.groupEpoch ?? 0;
     expect(groupEpoch).toBeGreaterThanOrEqual(this.#groupEpoch);
     this.#groupEpoch = groupEpoch;
@@ -124,6 +143,7 @@ class World {
 
   /** Everybody does what it should until nothing changes any more. */
   async quiet(): Promise<void> {
+    for (const client of this.away) await this.#rejoin(client);
     for (let round = 0; round < 12; round++) {
       for (const client of this.joined) {
         client.letGo();
@@ -139,7 +159,7 @@ class World {
     // Silent clients that never left are still members until their time is up.
     expect(description.members.length).toBe(this.joined.size);
     expect(description.state).toBe("STABLE");
-    const wanted = new Set([...this.joined].flatMap((client) => client.subscribedTopics));
+    const wanted = new Set([...this.joined].flatMap(wantedBy));
     const all = [...this.topics.topics]
       .filter(([name]) => wanted.has(name))
       .flatMap(([topic, { partitionCount }]) => {
@@ -149,7 +169,7 @@ class World {
       });
     const read = [...this.joined].flatMap((client) => [...client.reading]);
     expect(read.sort()).toEqual(all.sort());
-    const isHomogeneous = new Set([...this.joined].map((client) => `${client.subscribedTopics}`));
+    const isHomogeneous = new Set([...this.joined].map((client) => `${wantedBy(client)}`));
     if (isHomogeneous.size === 1) {
       const counts = [...this.joined].map((client) => client.reading.size);
       expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
@@ -167,8 +187,14 @@ class World {
   }
 
   async #join(client: GroupClient, what: number): Promise<void> {
-    const subscribedTopics = wishes[what % wishes.length] ?? [];
-    await client.join({ subscribedTopics, sessionTimeoutMs, rebalanceTimeoutMs });
+    await this.#rejoin(client, wishes[what % wishes.length]);
+  }
+
+  /** A static client that was away comes back under a new member id, mostly. */
+  async #rejoin(client: GroupClient, wish: (typeof wishes)[number] | null = null): Promise<void> {
+    const isBack = this.away.delete(client);
+    if (isBack && this.#joinCount++ % 4 > 0) client.memberId += "'";
+    await client.join({ ...wish, sessionTimeoutMs, rebalanceTimeoutMs });
     this.joined.add(client);
   }
 
@@ -231,6 +257,13 @@ class World {
     const known = new Set(description?.members.map(({ memberId }) => memberId));
     for (const client of this.joined) if (!known.has(client.memberId)) client.reading.clear();
   }
+}
+
+function wantedBy({ subscribedTopics, subscribedTopicRegex: regex }: GroupClient): string[] {
+  const wanted = (name: string): boolean => {
+    return subscribedTopics.includes(name) || new RegExp(`^(?:${regex})$`).test(name);
+  };
+  return topicNames.filter(wanted);
 }
 
 const step: fc.Arbitrary<Step> = fc.record({

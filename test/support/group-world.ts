@@ -88,9 +88,13 @@ export async function codeOf(promise: Promise<unknown>): Promise<string> {
 
 /** A client that does what KIP-848 asks of it: reads what it is assigned, lets go of the rest, says what it has. */
 export class GroupClient {
-  readonly memberId: string;
+  memberId: string;
+  /** Names a static member; null for a dynamic one. */
+  instanceId: string | null = null;
   epoch = 0;
   subscribedTopics: readonly string[] = [];
+  /** Empty for none. */
+  subscribedTopicRegex = "";
   /** What it was told to read. */
   assigned: readonly TopicAssignment[] = [];
   /** What it reads, also while it has not let go of what it was told to: "topic-partition". */
@@ -108,16 +112,18 @@ export class GroupClient {
     this.assigned = [];
     this.epoch = 0;
     this.subscribedTopics = fields.subscribedTopics ?? this.subscribedTopics;
-    const { memberId, subscribedTopics } = this;
-    const request = beat({ memberId, subscribedTopics, ownedPartitions: [], ...fields });
+    this.subscribedTopicRegex = fields.subscribedTopicRegex ?? this.subscribedTopicRegex;
+    const { memberId, instanceId, subscribedTopics, subscribedTopicRegex } = this;
+    const wishes = { instanceId, subscribedTopics, subscribedTopicRegex, ownedPartitions: [] };
+    const request = beat({ memberId, ...wishes, ...fields });
     return this.take(await this.#groups().heartbeat(request));
   }
 
   /** Says what it has, and takes the answer; with `isLost` the answer does not arrive. */
   async heartbeat(isLost = false): Promise<GroupHeartbeatResult> {
-    const { memberId, epoch: memberEpoch } = this;
-    const ownedPartitions = this.owned();
-    const request = beat({ memberId, memberEpoch, ownedPartitions, rebalanceTimeoutMs: -1 });
+    const { memberId, instanceId, epoch: memberEpoch } = this;
+    const fields = { ownedPartitions: this.owned(), rebalanceTimeoutMs: -1 };
+    const request = beat({ memberId, instanceId, memberEpoch, ...fields });
     const result = await this.#groups().heartbeat(request);
     return isLost ? result : this.take(result);
   }
@@ -128,10 +134,11 @@ export class GroupClient {
     for (const name of this.reading) if (!allowed.has(name)) this.reading.delete(name);
   }
 
-  /** Leaves. */
-  async leave(): Promise<void> {
+  /** Leaves; a static member may do so for a moment (-2). */
+  async leave(memberEpoch: -1 | -2 = -1): Promise<void> {
     this.reading.clear();
-    await this.#groups().heartbeat(beat({ memberId: this.memberId, memberEpoch: -1 }));
+    const { memberId, instanceId } = this;
+    await this.#groups().heartbeat(beat({ memberId, instanceId, memberEpoch }));
   }
 
   /** What it reads, as an assignment. */
