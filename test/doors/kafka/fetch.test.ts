@@ -81,22 +81,32 @@ test("fetch: read committed: aborted transactions are listed, and none is an emp
   expect(partsOf(answer)[0]?.abortedTransactions).toEqual([]);
 });
 
-const refused: readonly [string, number, () => Topics, number][] = [
-  ["an offset above the end", 12, () => named(12, [from(0, 9)]), 1],
-  ["an unknown topic", 12, () => named(12, [from(0, 0)], "none"), 3],
-  ["an unknown partition", 13, () => named(13, [from(5, 0)]), 3],
-  ["an unknown topic id", 13, () => named(13, [from(0, 0)], "none"), 100],
-  [
-    "a leader epoch from the future",
-    12,
-    () => named(12, [from(0, 0, { currentLeaderEpoch: 1 })]),
-    75,
-  ],
+const refused: readonly {
+  readonly what: string;
+  readonly version: number;
+  readonly topics: () => Topics;
+  readonly code: number;
+}[] = [
+  { what: "an offset above the end", version: 12, topics: () => named(12, [from(0, 9)]), code: 1 },
+  { what: "an unknown topic", version: 12, topics: () => named(12, [from(0, 0)], "none"), code: 3 },
+  { what: "an unknown partition", version: 13, topics: () => named(13, [from(5, 0)]), code: 3 },
+  {
+    what: "an unknown topic id",
+    version: 13,
+    topics: () => named(13, [from(0, 0)], "none"),
+    code: 100,
+  },
+  {
+    what: "a leader epoch from the future",
+    version: 12,
+    topics: () => named(12, [from(0, 0, { currentLeaderEpoch: 1 })]),
+    code: 75,
+  },
 ];
 
 test.each(refused)(
-  "fetch: %s: is said of the partition, at once",
-  async (_what, version, topics, code) => {
+  "fetch: $what: is said of the partition, at once",
+  async ({ version, topics, code }) => {
     const { ask } = talkTo(engine.services);
     const answer = await ask(
       "fetch",

@@ -48,12 +48,12 @@ test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])(
 );
 
 test.each([
-  ["a time after all records", 1_800_000_000_000, 0, -1],
-  ["the largest time", -3, 0, 1],
-  ["the start of what is here", -4, 0, 1],
-  ["the end of what is elsewhere", -5, 0, -1],
-  ["a time that has no meaning", -7, 35, -1],
-])("list offsets: %s: code %3$i, offset %4$i", async (_what, timestamp, errorCode, offset) => {
+  { what: "a time after all records", timestamp: 1_800_000_000_000, errorCode: 0, offset: -1 },
+  { what: "the largest time", timestamp: -3, errorCode: 0, offset: 1 },
+  { what: "the start of what is here", timestamp: -4, errorCode: 0, offset: 1 },
+  { what: "the end of what is elsewhere", timestamp: -5, errorCode: 0, offset: -1 },
+  { what: "a time that has no meaning", timestamp: -7, errorCode: 35, offset: -1 },
+])("list offsets: $what: code $errorCode", async ({ timestamp, errorCode, offset }) => {
   const { ask } = talkTo(engine.services);
   const answer = await ask("listOffsets", 9, request(timestamp));
   expect(answer.topics[0]?.partitions).toMatchObject([{ errorCode, offset }]);

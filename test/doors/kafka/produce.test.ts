@@ -77,31 +77,38 @@ function changed(change: (view: DataView) => void): Uint8Array {
   return batch;
 }
 
-const refused: readonly [string, number, Uint8Array | null, number][] = [
-  ["no records", 9, null, 87],
-  ["empty records", 9, new Uint8Array(0), 87],
-  ["less than a header", 9, one().subarray(0, 60), 87],
-  ["a batch that is cut off", 9, one().subarray(0, -1), 2],
-  ["two batches", 9, Buffer.concat([one(), one()]), 87],
-  ["an old format", 9, changed((view) => view.setInt8(16, 1)), 87],
-  ["a base offset", 9, changed((view) => setBaseOffset(view, 0, 5)), 87],
-  ["zstd before its version", 6, batchOf([{ value: "v" }], { codec: "zstd" }), 76],
-  [
-    "a wrong checksum",
-    9,
-    (() => {
-      const batch = one();
-      viewOf(batch).setInt8(62, 1);
-      return batch;
-    })(),
-    2,
-  ],
-  ["a control batch", 9, changed((view) => view.setUint16(21, 0x20)), 87],
+function damaged(): Uint8Array {
+  const batch = one();
+  viewOf(batch).setInt8(62, 1);
+  return batch;
+}
+
+const refused: readonly {
+  readonly what: string;
+  readonly version?: number;
+  readonly records: Uint8Array | null;
+  readonly code: number;
+}[] = [
+  { what: "no records", records: null, code: 87 },
+  { what: "empty records", records: new Uint8Array(0), code: 87 },
+  { what: "less than a header", records: one().subarray(0, 60), code: 87 },
+  { what: "a batch that is cut off", records: one().subarray(0, -1), code: 2 },
+  { what: "two batches", records: Buffer.concat([one(), one()]), code: 87 },
+  { what: "an old format", records: changed((view) => view.setInt8(16, 1)), code: 87 },
+  { what: "a base offset", records: changed((view) => setBaseOffset(view, 0, 5)), code: 87 },
+  {
+    what: "zstd before its version",
+    version: 6,
+    records: batchOf([{ value: "v" }], { codec: "zstd" }),
+    code: 76,
+  },
+  { what: "a wrong checksum", records: damaged(), code: 2 },
+  { what: "a control batch", records: changed((view) => view.setUint16(21, 0x20)), code: 87 },
 ];
 
 test.each(refused)(
-  "produce: %s: is refused, its sibling is appended",
-  async (_what, version, records, code) => {
+  "produce: $what: is refused, its sibling is appended",
+  async ({ version = 9, records, code }) => {
     const { ask } = talkTo(engine.services);
     const parts = [
       { index: 0, records },
@@ -126,10 +133,10 @@ test("produce: a record that the topic refuses: is named by its index", async ()
 });
 
 test.each([
-  ["an unknown topic", "none", 0, 3],
-  ["an unknown partition", "t", 7, 3],
-  ["a topic of the server", "__consumer_offsets", 0, 29],
-])("produce: %s: is code %4$i", async (_what, topic, index, code) => {
+  { what: "an unknown topic", topic: "none", index: 0, code: 3 },
+  { what: "an unknown partition", topic: "t", index: 7, code: 3 },
+  { what: "a topic of the server", topic: "__consumer_offsets", index: 0, code: 29 },
+])("produce: $what: code $code", async ({ topic, index, code }) => {
   const { ask } = talkTo(engine.services);
   const answer = await ask("produce", 9, request([{ index, records: one() }], { topic }));
   expect(partsOf(answer)).toMatchObject([{ index, errorCode: code }]);
