@@ -197,8 +197,10 @@ class World {
   }
 
   #plain(): void {
+    const life = this.#life;
     void this.services.initProducerId(initOf(null)).then(
       ({ producerId }) => {
+        if (life !== this.#life) return;
         expect(this.#plainIds.has(producerId), `${producerId} is given twice`).toBe(false);
         this.#plainIds.add(producerId);
       },
