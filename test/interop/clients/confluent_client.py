@@ -335,6 +335,55 @@ scenarios = {
     "transactions": transactions,
 }
 
+
+
+def copy(source, target, count):
+    """Reads every record of one topic and writes it to another: partition, key, value, headers and time."""
+    consumer = Consumer(settings(group_id=uuid.uuid4().hex))
+    partitions = consumer.list_topics(source, wait_s).topics[source].partitions
+    consumer.assign([TopicPartition(source, partition, 0) for partition in partitions])
+    producer = Producer(settings(**{"message.max.bytes": 2_000_000}))
+    for message in take(consumer, int(count)):
+        producer.produce(
+            target,
+            message.value(),
+            message.key(),
+            message.partition(),
+            headers=message.headers(),
+            timestamp=message.timestamp()[1],
+        )
+    assert producer.flush(wait_s) == 0
+    consumer.close()
+
+
+def keys(topic, count):
+    """Writes records with the keys `key-0`, `key-1`, ... and no partition: the client's own choice."""
+    producer = Producer(settings(partitioner="murmur2_random"))
+    for number in range(int(count)):
+        producer.produce(topic, b"", f"key-{number}")
+    assert producer.flush(wait_s) == 0
+
+
+def share(topic, group, count):
+    """A member of a consumer-protocol group: prints each record it is given until `count` were printed in all."""
+    consumer = Consumer(settings(group_id=group, group_protocol="consumer", auto_offset_reset="earliest"))
+    consumer.subscribe([topic])
+    until = time.monotonic() + 60
+    seen = 0
+    while seen < int(count) and time.monotonic() < until:
+        message = consumer.poll(0.1)
+        if message is not None and message.error() is None:
+            seen += 1
+            print("record", message.partition(), message.offset(), flush=True)
+    consumer.close()
+
+
+commands = {"copy": copy, "keys": keys, "share": share}
+if len(sys.argv) > 2 and sys.argv[2] in commands:
+    commands[sys.argv[2]](*sys.argv[3:])
+    print("ok", sys.argv[2], flush=True)
+    sys.exit(0)
+
 for scenario in sys.argv[2:] or scenarios:
     try:
         scenarios[scenario]()
