@@ -148,30 +148,27 @@ function resultOf(attempt: Attempt, failure: LogError | null): ProducePartitionR
   const positions = partition?.positions() ?? null;
   const { topic, partition: number } = request;
   const isAppended = error === null && pending !== null;
+  const expectedSequence = numberOf(error, "expectedSequence");
   return {
     topic,
     partition: number,
     error: error?.code ?? null,
     detail: error?.message ?? null,
-    recordIndex: indexOf(error),
+    recordIndex: numberOf(error, "index"),
     isDuplicate: isAppended && pending.isDuplicate,
     baseOffset: isAppended ? pending.baseOffset : -1,
     logAppendTimeMs: isAppended ? attempt.appendTimeMs : -1,
     logStartOffset: positions?.logStartOffset ?? -1,
     // At the time of the refusal, for OFFSET_MISMATCH: the error's own fact, not where the log has got to since.
-    logEndOffset: endOffsetOf(error) ?? positions?.logEndOffset ?? -1,
+    logEndOffset: numberOf(error, "logEndOffset") ?? positions?.logEndOffset ?? -1,
+    ...(expectedSequence === null ? {} : { expectedSequence }),
     durability: attempt.needsSync ? "fsync" : "written",
   };
 }
 
-function indexOf(error: LogError | null): number | null {
-  const index = error?.facts["index"];
-  return typeof index === "number" ? index : null;
-}
-
-function endOffsetOf(error: LogError | null): number | null {
-  const offset = error?.facts["logEndOffset"];
-  return typeof offset === "number" ? offset : null;
+function numberOf(error: LogError | null, fact: string): number | null {
+  const value = error?.facts[fact];
+  return typeof value === "number" ? value : null;
 }
 
 function internalTopic(topic: string): LogError {

@@ -57,7 +57,7 @@ export interface BuiltBatch {
 const builtBatches = new WeakMap<Uint8Array, BuiltBatch>();
 
 /**
- * What is known of an array that `BatchBuilder.build` of this process returned, uncompressed and without a producer.
+ * What is known of an array that `BatchBuilder.build` of this process returned, uncompressed.
  * Null for any other array, a copy or a view of such a one included: what is known hangs on the object, not on bytes.
  */
 export function builtBatch(batch: Uint8Array): BuiltBatch | null {
@@ -182,9 +182,7 @@ export class BatchBuilder {
     const crc = crc32c(this.#bytes, checksummedFrom, this.#end);
     setCrc(this.#view, crc);
     const batch = this.#bytes.slice(0, this.#end);
-    if (producerId === -1) {
-      builtBatches.set(batch, { crc, minTimestampMs: this.#minTimestampMs });
-    }
+    builtBatches.set(batch, { crc, minTimestampMs: this.#minTimestampMs });
     return batch;
   }
 

@@ -46,6 +46,8 @@ export interface ProducePartitionResult extends TopicPartition {
   readonly logStartOffset: number;
   /** (ours) Log end offset, for OFFSET_MISMATCH; -1 when unknown. */
   readonly logEndOffset: number;
+  /** (ours) For OUT_OF_ORDER_SEQUENCE_NUMBER: the sequence that would be taken; absent when it is not known. */
+  readonly expectedSequence?: number;
   /** (ours) What the answer promises: `fsync` on the disk, `written` in the page cache. */
   readonly durability: "fsync" | "written";
 }

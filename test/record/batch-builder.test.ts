@@ -51,14 +51,14 @@ describe("what is known of a built batch", () => {
     const batch = builder.build();
     const built = builtBatch(batch);
     expect(built).toEqual({ crc: crcAt(viewOf(batch), 0), minTimestampMs: 3 });
+    const producer = { producerId: 1, producerEpoch: 0, baseSequence: 0 };
+    expect(builtBatch(builder.build({ producer }))?.minTimestampMs).toBe(3);
   });
 
-  test("nothing of copies and views, nor of batches compressed or with a producer", () => {
+  test("nothing of copies and views, nor of compressed batches", () => {
     const batch = builder.build();
     expect(builtBatch(Uint8Array.from(batch))).toBeNull();
     expect(builtBatch(batch.subarray(0))).toBeNull();
-    const producer = { producerId: 1, producerEpoch: 0, baseSequence: 0 };
-    expect(builtBatch(builder.build({ producer }))).toBeNull();
     expect(builtBatch(builder.build({ codec: "gzip" }))).toBeNull();
   });
 

@@ -27,8 +27,13 @@ export class Appender {
   }
 
   /** Up to which size batches of several records for a topic are to be built. */
-  batchBytesMaxOf({ accepts }: TopicListing): number {
-    return Math.min(this.#batchBytesMax, Math.floor(accepts.batchBytesMax * (1 - growthShare)));
+  batchBytesMaxOf(topic: TopicListing): number {
+    return Math.min(this.#batchBytesMax, this.wholeBatchBytesMaxOf(topic));
+  }
+
+  /** Up to which size a batch that must hold a whole request may be built. */
+  wholeBatchBytesMaxOf({ accepts }: TopicListing): number {
+    return Math.floor(accepts.batchBytesMax * (1 - growthShare));
   }
 
   /** Appends one partition's batches. Never rejects. */

@@ -27,6 +27,7 @@ import { pollPlugin } from "./poll.ts";
 import { PollSessions } from "./poll-sessions.ts";
 import { nameError } from "./problem.ts";
 import { producePlugin } from "./produce.ts";
+import { producersPlugin } from "./producers.ts";
 import { recordsPlugin } from "./records.ts";
 import { answerUnknown, refuseExpectations, refuseUnparsed, refuseUnrouted } from "./refusals.ts";
 import { sendProblem } from "./replies.ts";
@@ -109,6 +110,7 @@ async function registerPlugins(
   describeApi(app);
   await app.register(topicsPlugin, { context });
   await app.register(producePlugin, { context });
+  await app.register(producersPlugin, { context });
   await app.register(recordsPlugin, { context });
   await app.register(mergedRecordsPlugin, { context });
   await app.register(groupsPlugin, { context, sessions });

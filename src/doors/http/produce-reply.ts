@@ -68,13 +68,17 @@ export function answerSeveral(reply: FastifyReply, answer: SeveralAnswer): void 
     return;
   }
   const durability = weakestDurability(results);
+  const isDuplicate = results.some((result) => result.isDuplicate);
+  if (isDuplicate) reply.header("varve-duplicate", "true");
+  const duplicate = isDuplicate ? ({ duplicate: true } as const) : {};
   if (terms.isMinimal) {
     const partitions = results.map(({ partition, baseOffset }) => {
       return { partition, baseOffset, count: staging.countOf(partition) };
     });
-    sendMinimal(reply, terms, { partitions, durability });
+    sendMinimal(reply, terms, { partitions, durability, ...duplicate });
   } else {
-    sendValue(reply, terms.negotiated, { results: staging.placesOf(results), durability });
+    const places = staging.placesOf(results);
+    sendValue(reply, terms.negotiated, { results: places, durability, ...duplicate });
   }
 }
 
@@ -99,6 +103,8 @@ export interface MinimalAnswer {
     readonly count: number;
   }[];
   readonly durability: "fsync" | "written";
+  /** Only of an idempotent request that was appended before: these are its first offsets. */
+  readonly duplicate?: true;
 }
 
 /** Sends the minimal form and says that the preference was honoured. */

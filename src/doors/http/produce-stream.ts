@@ -104,8 +104,8 @@ class LineTaking {
     const isWhole = this.#appendedRecords === 0;
     if (terms.expectedEndOffset !== null) {
       if (!isWhole) throw new LogError("MESSAGE_TOO_LARGE", conditionTooLarge);
-      staging.requireOnePartition();
     }
+    if (terms.expectedEndOffset !== null || terms.producer !== null) staging.requireOnePartition();
     const results = await this.#send(staging);
     if (terms.acks === 0) return sendAccepted;
     if (isWhole) return (reply) => answerSeveral(reply, { terms, staging, results });
@@ -147,7 +147,7 @@ class LineTaking {
 
   async #commit(): Promise<void> {
     const { terms, options } = this.#stream;
-    if (terms.expectedEndOffset !== null) {
+    if (terms.expectedEndOffset !== null || terms.producer !== null) {
       throw new LogError("MESSAGE_TOO_LARGE", conditionTooLarge);
     }
     const staging = this.#staging;
@@ -186,7 +186,7 @@ class LineTaking {
   }
 }
 
-const conditionTooLarge = "a conditional append must fit into one body; split it";
+const conditionTooLarge = "a conditional or idempotent append must fit into one body; split it";
 
 function isBlank(line: Buffer): boolean {
   for (const byte of line) if (byte !== 0x20 && byte !== 0x09) return false;

@@ -24,7 +24,7 @@ import { produceInput, produceOutput, recordInput } from "./record-schema.ts";
 import { sendProblem } from "./replies.ts";
 import { routeSchema } from "./route-schema.ts";
 import type { StagingOptions } from "./staging.ts";
-import { partitionOf, requireAcceptable, Staging } from "./staging.ts";
+import { partitionOf, requireAcceptable, requireNamedPartition, Staging } from "./staging.ts";
 
 const commonNames = ["acks", "partition"] as const;
 const rawNames = [...commonNames, ...rawQueryNames];
@@ -38,6 +38,18 @@ const schema = routeSchema(path, {
     partition: integerText,
     key: Type.Optional(Type.String({ description: "Raw bodies only." })),
     timestampMs: integerText,
+  },
+  headers: {
+    "varve-producer-id": integerText,
+    "varve-producer-epoch": integerText,
+    "varve-sequence": Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        description:
+          "Of the first record in its partition. With the two others the request is idempotent: one batch, one " +
+          "partition, and sent again it is answered with the offsets of the first time.",
+      }),
+    ),
   },
   bodies: {
     [mediaTypes.json[0]]: produceInput,
@@ -106,16 +118,19 @@ class Producer {
   check(request: FastifyRequest): void {
     const encoding = bodyEncoding(request.headers["content-type"]);
     const isRaw = isRawBody(encoding);
-    produceTerms(request, isRaw ? rawNames : commonNames);
+    const terms = produceTerms(request, isRaw ? rawNames : commonNames);
     if (encoding === "ndjson") return;
     const body = (request.body ?? emptyBody) as Buffer;
     if (isRaw) {
       readRawRecord(this.#draft, body, { query: request.query as Query, raw: request.raw });
+      requireNamedPartition(this.#draft, terms, 0);
       return;
     }
     const reader = encoding === "json" ? this.#json : this.#msgpack;
     reader.openBody(body);
     if (!reader.next()) throw new LogError("INVALID_REQUEST", "'records' is empty");
+    let index = 0;
+    do requireNamedPartition(this.#draft, terms, index++);
     while (reader.next());
   }
 
@@ -169,7 +184,11 @@ class Producer {
       partition: terms.partition,
       stickyPartition,
       nowMs: this.#context.clock.nowMs(),
-      batchBytesMax: this.#appender.batchBytesMaxOf(topic),
+      batchBytesMax:
+        terms.producer === null
+          ? this.#appender.batchBytesMaxOf(topic)
+          : this.#appender.wholeBatchBytesMaxOf(topic),
+      producer: terms.producer,
     };
   }
 
@@ -177,7 +196,7 @@ class Producer {
   #single(produce: Produce): void {
     const { reply, terms, options, lane } = produce;
     const draft = this.#draft;
-    if (terms.expectedEndOffset !== null) {
+    if (isByItself(terms)) {
       const staging = new Staging(options);
       staging.add(draft);
       this.#several(produce, staging);
@@ -195,7 +214,7 @@ class Producer {
 
   #several({ reply, terms, lane }: Produce, staging: Staging): void {
     const { acks, expectedEndOffset } = terms;
-    if (expectedEndOffset !== null) staging.requireOnePartition();
+    if (isByItself(terms)) staging.requireOnePartition();
     const parts = staging.finish(expectedEndOffset);
     for (const { partition } of parts) this.#packer.flush(lane, partition);
     this.#context.metrics.recordsIn += staging.count;
@@ -213,6 +232,11 @@ class Producer {
       (error: unknown) => sendProblem(reply, error),
     );
   }
+}
+
+// Its batch is the answer to one question of its own: nobody else's records are packed with it.
+function isByItself({ expectedEndOffset, producer }: ProduceTerms): boolean {
+  return expectedEndOffset !== null || producer !== null;
 }
 
 function isRawBody(encoding: Encoding | null): boolean {

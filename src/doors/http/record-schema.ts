@@ -24,17 +24,23 @@ export const produceInput = closed({ records: Type.Array(recordInput, { minItems
 
 const durability = Type.Union([Type.Literal("fsync"), Type.Literal("written")]);
 
+const duplicate = Type.Optional(
+  Type.Boolean({ description: "True: the request was appended before, at these offsets." }),
+);
+
 /** A produce reply, in full or minimal form. */
 export const produceOutput = Type.Union([
   Type.Object({
     results: Type.Array(Type.Object({ partition: integer, offset: integer })),
     durability,
+    duplicate,
   }),
   Type.Object({
     partitions: Type.Array(
       Type.Object({ partition: integer, baseOffset: integer, count: integer }),
     ),
     durability,
+    duplicate,
   }),
 ]);
 

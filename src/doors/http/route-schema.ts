@@ -33,6 +33,8 @@ export interface RouteDescription {
   readonly tag: "topics" | "records" | "groups" | "operations";
   readonly summary: string;
   readonly query?: Record<string, Schema>;
+  /** Request headers of its own. */
+  readonly headers?: Record<string, Schema>;
   /** A plain value, read as JSON or MessagePack. */
   readonly body?: Schema;
   /** Bodies of other encodings, by media type; not checked by schema. */
@@ -47,7 +49,7 @@ const valueTypes = [mediaTypes.json[0], mediaTypes.msgpack[0]];
 
 /** The fastify schema of a route at `path`. */
 export function routeSchema(path: string, route: RouteDescription): FastifySchema {
-  const { tag, summary, query, body, bodies, replies, replyTypes = valueTypes } = route;
+  const { tag, summary, query, headers, body, bodies, replies, replyTypes = valueTypes } = route;
   const response: Record<string, unknown> = {};
   for (const [status, schema] of Object.entries(replies)) {
     response[status] =
@@ -66,6 +68,7 @@ export function routeSchema(path: string, route: RouteDescription): FastifySchem
     summary,
     ...(names.length > 0 ? { params: Type.Object(params) } : {}),
     ...(query === undefined ? {} : { querystring: closed(query) }),
+    ...(headers === undefined ? {} : { headers: Type.Object(headers) }),
     ...(body === undefined ? {} : { body }),
     ...(bodies === undefined ? {} : { body: { content } }),
     response,

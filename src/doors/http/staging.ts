@@ -2,7 +2,7 @@
 // good.
 
 import { LogError } from "../../base/error.ts";
-import { BatchBuilder } from "../../record/batch-builder.ts";
+import { BatchBuilder, type BatchProducer } from "../../record/batch-builder.ts";
 import { batchHeaderBytes } from "../../record/batch-header.ts";
 import { partitionForKey } from "../../base/murmur2.ts";
 import type { ProducePartition, ProducePartitionResult, TopicListing } from "../../services.ts";
@@ -43,6 +43,8 @@ export interface StagingOptions {
   readonly nowMs: number;
   /** A batch is closed before it grows past this. */
   readonly batchBytesMax: number;
+  /** Whose records they are: then all of them make one batch, since that is what a retry is known by. Or null. */
+  readonly producer: BatchProducer | null;
 }
 
 interface Lane {
@@ -66,6 +68,27 @@ export function partitionOf(draft: RecordDraft, options: StagingOptions, index: 
     facts: { topic: topic.name, partition: asked, index },
   });
 }
+
+/**
+ * Refuses a record of an idempotent request that leaves its partition to the server: a sequence is one of a partition,
+ * and sent again the record might go to another.
+ *
+ * @param index Of the record in the request.
+ * @throws INVALID_REQUEST
+ */
+export function requireNamedPartition(
+  draft: RecordDraft,
+  { producer, partition }: Pick<StagingOptions, "producer" | "partition">,
+  index: number,
+): void {
+  if (producer === null || partition !== null || draft.partition >= 0) return;
+  throw new LogError("INVALID_REQUEST", `${oneSequence} record ${index} names none`, {
+    facts: { index },
+  });
+}
+
+const oneSequence =
+  "varve-sequence counts the records of one partition: give ?partition= or the same in every record;";
 
 /**
  * Refuses a record that its topic does not take, so that nothing else of the request is appended either.
@@ -126,16 +149,20 @@ export class Staging {
    * @throws INVALID_REQUEST
    */
   requireOnePartition(): void {
-    const isPlain = this.#options.topic.partitionCount === 1;
+    const { topic, producer } = this.#options;
+    const isPlain = topic.partitionCount === 1;
     if (this.#lanes.size === 1 && (isPlain || !this.#hasSticky)) return;
     const detail =
-      "if-offset-match needs one partition: give ?partition= or the same in every record";
+      producer === null
+        ? "if-offset-match needs one partition: give ?partition= or the same in every record"
+        : `${oneSequence} there are ${this.#lanes.size}`;
     throw new LogError("INVALID_REQUEST", detail);
   }
 
   /** Takes a copy of a record. @throws UNKNOWN_TOPIC_OR_PARTITION, INVALID_TIMESTAMP, MESSAGE_TOO_LARGE */
   add(draft: RecordDraft): void {
     const options = this.#options;
+    requireNamedPartition(draft, options, this.#order.length);
     const partition = partitionOf(draft, options, this.#order.length);
     if (draft.key === null && draft.partition < 0 && options.partition === null) {
       this.#hasSticky = true;
@@ -146,12 +173,16 @@ export class Staging {
     const lane = this.#lane;
     const { builder } = lane;
     requireAcceptable(draft, options, this.#order.length);
+    if (draft.timestampMs < 0) draft.timestampMs = options.nowMs;
     const bound = recordBytesBound(draft);
     if (builder.count > 0 && builder.sizeBytes + bound > options.batchBytesMax) {
-      lane.batches.push(builder.build());
-      builder.reset();
+      if (options.producer === null) {
+        lane.batches.push(builder.build());
+        builder.reset();
+      } else {
+        this.#requireRoom(builder, draft);
+      }
     }
-    if (draft.timestampMs < 0) draft.timestampMs = options.nowMs;
     builder.append(draft, draft.valueStart, draft.value === null ? -1 : draft.valueEnd);
     lane.count++;
     this.#bytes += bound;
@@ -160,10 +191,11 @@ export class Staging {
 
   /** The batches, once; the staging takes no record after. */
   finish(expectedEndOffset: number | null): ProducePartition[] {
-    const { name } = this.#options.topic;
+    const { topic, producer } = this.#options;
+    const { name } = topic;
     const parts: ProducePartition[] = [];
     for (const { partition, builder, batches } of this.#lanes.values()) {
-      batches.push(builder.build());
+      batches.push(builder.build(producer === null ? {} : { producer }));
       parts.push({ topic: name, partition, batches, expectedEndOffset });
     }
     this.discard();
@@ -195,6 +227,16 @@ export class Staging {
     return this.#lanes.get(partition)?.count ?? 0;
   }
 
+  #requireRoom(builder: BatchBuilder, draft: RecordDraft): void {
+    const { batchBytesMax } = this.#options;
+    const valueEnd = draft.value === null ? -1 : draft.valueEnd;
+    const batchBytes = builder.sizeAfter(draft, draft.valueStart, valueEnd);
+    if (batchBytes <= batchBytesMax) return;
+    const count = this.#order.length;
+    const detail = `an idempotent request is one batch: its first ${count} records leave no room for the next`;
+    throw new LogError("MESSAGE_TOO_LARGE", detail, { facts: { index: count, batchBytesMax } });
+  }
+
   #laneOf(partition: number): Lane {
     const known = this.#lanes.get(partition);
     if (known !== undefined) return known;
@@ -212,8 +254,10 @@ export function weakestDurability(results: readonly ProducePartitionResult[]): "
 /** The error of one partition's answer; null when it was appended. */
 export function produceError(result: ProducePartitionResult): LogError | null {
   if (result.error === null) return null;
-  const { topic, partition, logEndOffset } = result;
+  const { topic, partition, logEndOffset, expectedSequence } = result;
   const detail = result.detail ?? `partition ${partition} of '${topic}' refused the records`;
   const end = logEndOffset >= 0 ? { logEndOffset } : {};
-  return new LogError(result.error, detail, { facts: { topic, partition, ...end } });
+  const sequence = expectedSequence === undefined ? {} : { expectedSequence };
+  const facts = { topic, partition, ...end, ...sequence };
+  return new LogError(result.error, detail, { facts });
 }

@@ -132,3 +132,29 @@ test("a topic that is not there: made by the first produce, or 404 where that is
     "INVALID_TOPIC_EXCEPTION",
   );
 });
+
+const sequenced = (id: string, epoch: string, sequence: string): Record<string, string> => ({
+  "varve-producer-id": id,
+  "varve-producer-epoch": epoch,
+  "varve-sequence": sequence,
+});
+
+test.each([
+  [{ "varve-producer-id": "1" }, /varve-producer-epoch is missing/],
+  [{ "varve-producer-id": "1", "varve-producer-epoch": "0" }, /varve-sequence is missing/],
+  [sequenced("-1", "0", "0"), /varve-producer-id must be an integer/],
+  [sequenced("1", "32768", "0"), /varve-producer-epoch must be an integer/],
+  [sequenced("1", "0", "2147483648"), /varve-sequence must be an integer/],
+  [sequenced("1", "0", "x"), /varve-sequence must be an integer/],
+])("%o: 400, and what is wrong", async (headers, detail) => {
+  const { status, body } = await post("?partition=0", headers);
+  expect([status, body.code]).toEqual([400, "INVALID_REQUEST"]);
+  expect(body.detail).toMatch(detail);
+});
+
+test("a sequence needs an answer and one condition at a time", async () => {
+  const headers = sequenced("1", "0", "0");
+  expect((await post("?partition=0&acks=0", headers)).body.detail).toMatch(/not acks=0/);
+  const both = await post("?partition=0", { ...headers, "if-offset-match": "0" });
+  expect(both.body.detail).toMatch(/give one/);
+});

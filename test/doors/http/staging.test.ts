@@ -3,7 +3,9 @@ import { expect, test } from "vitest";
 import type { LogError } from "../../../src/base/error.ts";
 import { RecordDraft } from "../../../src/doors/http/record-draft.ts";
 import { recordBytesBound, requireAcceptable, Staging } from "../../../src/doors/http/staging.ts";
+import { viewOf } from "../../../src/base/bytes.ts";
 import { BatchBuilder } from "../../../src/record/batch-builder.ts";
+import { baseSequenceAt, producerEpochAt, producerIdAt } from "../../../src/record/batch-header.ts";
 import { recordsOf } from "../../support/batches.ts";
 
 const accepts = {
@@ -12,7 +14,14 @@ const accepts = {
   timestampAfterMsMax: Infinity,
 };
 const topic = { name: "t", topicId: "1", partitionCount: 3, internal: false, accepts };
-const options = { topic, partition: null, stickyPartition: 1, nowMs: 77, batchBytesMax: 300 };
+const options = {
+  topic,
+  partition: null,
+  stickyPartition: 1,
+  nowMs: 77,
+  batchBytesMax: 300,
+  producer: null,
+};
 
 function draftOf(fields: { key?: string; value?: string; partition?: number }): RecordDraft {
   const draft = new RecordDraft();
@@ -118,4 +127,43 @@ test("acceptable: a record is refused by the time and size its topic takes, exac
   builder.append(draftOf({ value: "v".repeat(largest.length - 1) }), 0, largest.length - 1);
   expect(builder.build().length).toBe(200);
   expect(outcome(-1, largest.length)).toBe("MESSAGE_TOO_LARGE 7");
+});
+
+test("a producer's request: one batch with its identity, all partitions named, or refused", () => {
+  const producer = { producerId: 7, producerEpoch: 1, baseSequence: 40 };
+  const staging = new Staging({ ...options, producer, partition: 2 });
+  staging.add(draftOf({ value: "a" }));
+  staging.add(draftOf({ value: "b", partition: 2, key: "k" }));
+  staging.requireOnePartition();
+  const [part] = staging.finish(null);
+  const [batch = new Uint8Array(0)] = part?.batches ?? [];
+  expect(part?.batches).toHaveLength(1);
+  const view = viewOf(batch);
+  expect([producerIdAt(view, 0), producerEpochAt(view, 0), baseSequenceAt(view, 0)]).toEqual([
+    7, 1, 40,
+  ]);
+  const unnamed = new Staging({ ...options, producer });
+  expect(() => unnamed.add(draftOf({ key: "k" }))).toThrow(/one partition/);
+  const two = new Staging({ ...options, producer });
+  two.add(draftOf({ partition: 0 }));
+  two.add(draftOf({ partition: 1 }));
+  expect(() => two.requireOnePartition()).toThrow(/there are 2/);
+});
+
+test("a producer's request: full to the last byte, refused beyond, a large record alone is taken", () => {
+  const producer = { producerId: 7, producerEpoch: 0, baseSequence: 0 };
+  const sizeOf = (count: number): number => {
+    const builder = new BatchBuilder();
+    for (let left = count; left > 0; left--) {
+      builder.append({ timestampMs: 77, key: null, value: "v".repeat(20), headers: [] });
+    }
+    return builder.sizeBytes;
+  };
+  const limited = { ...options, producer, partition: 0, batchBytesMax: sizeOf(5) };
+  const staging = new Staging(limited);
+  for (let count = 0; count < 5; count++) staging.add(draftOf({ value: "v".repeat(20) }));
+  expect(() => staging.add(draftOf({}))).toThrow(/one batch: its first 5 records/);
+  const large = new Staging(limited);
+  large.add(draftOf({ value: "v".repeat(1000) }));
+  expect(large.finish(null)[0]?.batches).toHaveLength(1);
 });
