@@ -170,10 +170,11 @@ test.for(clients)("%s: puts keys where HTTP puts them", async ([name, find], con
   await post(ours, { records: keysOf(count).map((key) => ({ key, text: "" })) });
   await found.tool(["keys", theirs, String(count)]);
   const keysIn = async (topic: string, partition: number): Promise<readonly unknown[]> =>
-    (await shown(topic, partition)).map((record) => (record as { keyB64: string }).keyB64).sort();
+    (await shown(topic, partition)).map((record) => (record as { key: string }).key).sort();
   for (let partition = 0; partition < 12; partition++) {
     const expected = await keysIn(ours, partition);
     expect(expected.length).toBeGreaterThan(100);
+    expect(expected[0]).toMatch(/^key-/);
     expect(await keysIn(theirs, partition), name).toEqual(expected);
   }
 });
