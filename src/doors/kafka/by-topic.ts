@@ -22,11 +22,17 @@ export function byTopic<Result extends TopicPartition, Part>(
   return [...topics].map(([name, partitions]) => ({ name, partitions }));
 }
 
-/** Every partition of topics that list partition numbers. */
+/** Every partition of topics that list partition numbers, each once: nobody gets more by asking more often. */
 export function placesOf(
   topics: readonly { readonly name: string; readonly partitions: readonly number[] }[],
 ): readonly TopicPartition[] {
-  return topics.flatMap(({ name, partitions }) =>
-    partitions.map((partition) => ({ topic: name, partition })),
+  const numbers = new Map<string, Set<number>>();
+  for (const { name, partitions } of topics) {
+    const known = numbers.get(name) ?? new Set();
+    for (const partition of partitions) known.add(partition);
+    numbers.set(name, known);
+  }
+  return [...numbers].flatMap(([topic, partitions]) =>
+    [...partitions].map((partition) => ({ topic, partition })),
   );
 }

@@ -168,7 +168,12 @@ const listPartitionReassignments: Handler<"listPartitionReassignments"> = async 
 /** The cluster for tools. */
 export const clusterHandlers: ServingTable = {
   describeCluster: { min: 0, max: 2, handle: describeCluster },
-  describeTopicPartitions: { min: 0, max: 0, handle: describeTopicPartitions },
-  describeLogDirs: { min: 1, max: 4, handle: describeLogDirs },
+  describeTopicPartitions: {
+    min: 0,
+    max: 0,
+    beginsInTurn: true,
+    handle: describeTopicPartitions,
+  },
+  describeLogDirs: { min: 1, max: 4, beginsInTurn: true, handle: describeLogDirs },
   listPartitionReassignments: { min: 0, max: 0, handle: listPartitionReassignments },
 };

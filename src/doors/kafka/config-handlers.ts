@@ -6,6 +6,7 @@ import { mapParallel } from "../../base/parallel.ts";
 import type { EncodableResponse, RequestOf } from "../../protocol/apis.ts";
 import type { ConfigChange, ConfigChanges, ConfigEntry } from "../../services.ts";
 import { describedConfig } from "./config-entry.ts";
+import { doorConfigs } from "./door-configs.ts";
 import { codeOf } from "./error-code.ts";
 import { failureOf } from "./failure.ts";
 import type { Handler, KafkaContext, ServingTable } from "./handler.ts";
@@ -31,11 +32,13 @@ type DescribedResource = EncodableResponse<"describeConfigs">["results"][number]
 
 const describeConfigs: Handler<"describeConfigs"> = async (request, _call, context) => {
   const { includeSynonyms, includeDocumentation } = request;
+  const repeated = repeatedIn(request.resources.map(keyOf));
   const describe = async (
     asked: RequestOf<"describeConfigs">["resources"][number],
   ): Promise<DescribedResource> => {
     const { configurationKeys, ...resource } = asked;
     try {
+      checkNamedOnce(resource, repeated);
       const { entries, isReadOnly } = await entriesOf(resource, context);
       const isWanted = ({ name }: ConfigEntry): boolean =>
         configurationKeys === null ||
@@ -72,7 +75,8 @@ async function entriesOf(
   }
   checkBroker(resource, context);
   // The nameless broker stands for what was changed for all brokers while they ran: nothing can be.
-  const entries = name === "" ? [] : await services.broker.describeConfigs();
+  if (name === "") return { entries: [], isReadOnly: true };
+  const entries = [...doorConfigs(context), ...(await services.broker.describeConfigs())];
   return { entries, isReadOnly: true };
 }
 
@@ -96,7 +100,7 @@ const alterConfigs: Handler<"alterConfigs"> = async (request, _call, context) =>
   const responses = await mapParallel(request.resources, {
     limit: changesMax,
     work: ({ configs, ...resource }) =>
-      alter({ resource, isRepeated: repeated.has(keyOf(resource)) }, context, async (topic) => {
+      alter(resource, { context, repeated }, async (topic) => {
         // Built from entries, so that a key such as __proto__ is a key like any other.
         const changes = Object.fromEntries(configs.map(({ name, value }) => [name, value]));
         await context.services.topics.alterConfigs(topic, changes, options);
@@ -115,7 +119,7 @@ const incrementalAlterConfigs: Handler<"incrementalAlterConfigs"> = async (
   const responses = await mapParallel(request.resources, {
     limit: changesMax,
     work: ({ configs, ...resource }) =>
-      alter({ resource, isRepeated: repeated.has(keyOf(resource)) }, context, async (topic) => {
+      alter(resource, { context, repeated }, async (topic) => {
         const changes = changesOf(configs);
         await context.services.topics.alterConfigs(topic, changes, { validateOnly });
       }),
@@ -125,12 +129,12 @@ const incrementalAlterConfigs: Handler<"incrementalAlterConfigs"> = async (
 
 /** Changes one resource, if it is one that can be changed and the request names it once. */
 async function alter(
-  { resource, isRepeated }: { readonly resource: Resource; readonly isRepeated: boolean },
-  context: KafkaContext,
+  resource: Resource,
+  { context, repeated }: { readonly context: KafkaContext; readonly repeated: ReadonlySet<string> },
   change: (topic: string) => Promise<void>,
 ): Promise<AlteredResource> {
   try {
-    if (isRepeated) throw new LogError("INVALID_REQUEST", "a resource is named more than once");
+    checkNamedOnce(resource, repeated);
     checkAlterable(resource, context);
     await change(resource.resourceName);
     return { errorCode: 0, errorMessage: null, ...resource };
@@ -144,6 +148,12 @@ function checkAlterable(resource: Resource, context: KafkaContext): void {
   if (resource.resourceType === resourceType.topic) return;
   if (resource.resourceType !== resourceType.group) checkBroker(resource, context);
   const detail = "these settings are read-only while the server runs; it takes them when it starts";
+  throw new LogError("INVALID_REQUEST", detail);
+}
+
+function checkNamedOnce(resource: Resource, repeated: ReadonlySet<string>): void {
+  if (!repeated.has(keyOf(resource))) return;
+  const detail = `resource '${resource.resourceName}' is named more than once`;
   throw new LogError("INVALID_REQUEST", detail);
 }
 
@@ -204,8 +214,8 @@ const listConfigResources: Handler<"listConfigResources"> = async (request, call
 
 /** Configs. */
 export const configHandlers: ServingTable = {
-  describeConfigs: { min: 1, max: 4, handle: describeConfigs },
+  describeConfigs: { min: 1, max: 4, beginsInTurn: true, handle: describeConfigs },
   alterConfigs: { min: 0, max: 2, handle: alterConfigs },
   incrementalAlterConfigs: { min: 0, max: 1, handle: incrementalAlterConfigs },
-  listConfigResources: { min: 0, max: 1, handle: listConfigResources },
+  listConfigResources: { min: 0, max: 1, beginsInTurn: true, handle: listConfigResources },
 };

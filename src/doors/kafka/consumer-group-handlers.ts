@@ -108,7 +108,7 @@ function withIds(
 const consumerGroupDescribe: Handler<"consumerGroupDescribe"> = async (request, _call, context) => {
   const isAsked = request.includeAuthorizedOperations;
   const groups = await Promise.all(
-    request.groupIds.map(async (groupId) => ({
+    [...new Set(request.groupIds)].map(async (groupId) => ({
       ...(await describe(groupId, context)),
       authorizedOperations: authorizedOperations("group", { isAsked }),
     })),
@@ -175,5 +175,5 @@ function shownMember(
 /** Groups of the new protocol. */
 export const consumerGroupHandlers: ServingTable = {
   consumerGroupHeartbeat: { min: 0, max: 1, handle: consumerGroupHeartbeat },
-  consumerGroupDescribe: { min: 0, max: 1, handle: consumerGroupDescribe },
+  consumerGroupDescribe: { min: 0, max: 1, beginsInTurn: true, handle: consumerGroupDescribe },
 };

@@ -16,7 +16,7 @@ type DescribedGroup = EncodableResponse<"describeGroups">["groups"][number];
 const describeGroups: Handler<"describeGroups"> = async (request, { version }, context) => {
   const isAsked = request.includeAuthorizedOperations;
   const groups = await Promise.all(
-    request.groups.map(async (groupId) => ({
+    [...new Set(request.groups)].map(async (groupId) => ({
       ...(await describe(groupId, { version, context })),
       authorizedOperations: authorizedOperations("group", { isAsked }),
     })),
@@ -83,7 +83,7 @@ function lowerCased(names: readonly string[]): ReadonlySet<string> {
 
 const deleteGroups: Handler<"deleteGroups"> = async (request, _call, context) => {
   const results = await Promise.all(
-    request.groupsNames.map(async (groupId) => {
+    [...new Set(request.groupsNames)].map(async (groupId) => {
       try {
         await context.services.groups.delete(groupId);
         return { groupId, errorCode: 0 };
@@ -100,7 +100,7 @@ export const groupHandlers: ServingTable = {
   ...classicHandlers,
   ...consumerGroupHandlers,
   ...offsetHandlers,
-  describeGroups: { min: 0, max: 6, handle: describeGroups },
-  listGroups: { min: 0, max: 5, handle: listGroups },
+  describeGroups: { min: 0, max: 6, beginsInTurn: true, handle: describeGroups },
+  listGroups: { min: 0, max: 5, beginsInTurn: true, handle: listGroups },
   deleteGroups: { min: 0, max: 2, handle: deleteGroups },
 };

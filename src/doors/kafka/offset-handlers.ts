@@ -3,8 +3,10 @@
 import type { ErrorName } from "../../base/error.ts";
 import type { CommittedOffset, OffsetFetchOptions, TopicPartition } from "../../services.ts";
 import { byTopic, placesOf } from "./by-topic.ts";
+import { kafkaErrorCode } from "./error-code.ts";
 import { coordinatorCode, failureOf } from "./failure.ts";
 import type { Handler, KafkaContext, ServingTable } from "./handler.ts";
+import { repeatedIn } from "./repeated.ts";
 
 const offsetCommit: Handler<"offsetCommit"> = async (request, { version }, context) => {
   const offsets = request.topics.flatMap(({ name, partitions }) =>
@@ -63,8 +65,11 @@ interface FetchedGroup {
 const offsetFetch: Handler<"offsetFetch"> = async (request, { version }, context) => {
   const { requireStable } = request;
   if (version >= 8) {
+    const repeated = repeatedIn(request.groups.map(({ groupId }) => groupId));
     const groups = await Promise.all(
       request.groups.map(({ groupId, memberId, memberEpoch, topics }) => {
+        // A group that is named often would come back as often, with all it has.
+        if (repeated.has(groupId)) return repeatedGroup(groupId);
         const member = memberId === null || memberEpoch < 0 ? null : { memberId, memberEpoch };
         const places = topics === null ? null : placesOf(topics.map(numbered));
         return fetchGroup(context, { groupId, places, options: { member, requireStable } });
@@ -83,6 +88,10 @@ const offsetFetch: Handler<"offsetFetch"> = async (request, { version }, context
   // The first version has no place for an error of the whole.
   return { topics: byTopic(places ?? [], (place) => noOffset(place, fetched.errorCode)) };
 };
+
+function repeatedGroup(groupId: string): FetchedGroup {
+  return { groupId, errorCode: kafkaErrorCode.INVALID_REQUEST, topics: [] };
+}
 
 function numbered(topic: { readonly name: string; readonly partitionIndexes: readonly number[] }): {
   readonly name: string;
@@ -151,6 +160,6 @@ const offsetDelete: Handler<"offsetDelete"> = async (request, _call, context) =>
 /** Committed offsets. */
 export const offsetHandlers: ServingTable = {
   offsetCommit: { min: 2, max: 9, handle: offsetCommit },
-  offsetFetch: { min: 1, max: 9, handle: offsetFetch },
+  offsetFetch: { min: 1, max: 9, beginsInTurn: true, handle: offsetFetch },
   offsetDelete: { min: 0, max: 0, handle: offsetDelete },
 };

@@ -13,6 +13,8 @@ import { repeatedIn } from "./repeated.ts";
 
 // Each change waits for the disk; the coordinator takes those that come together in one write.
 const changesMax = 16;
+// Of one request: the answer lists every config key of every topic.
+const newTopicsMax = 10_000;
 
 type NewTopic = RequestOf<"createTopics">["topics"][number];
 type CreatedTopic = EncodableResponse<"createTopics">["topics"][number];
@@ -20,42 +22,49 @@ type CreatedTopic = EncodableResponse<"createTopics">["topics"][number];
 const createTopics: Handler<"createTopics"> = async (request, _call, context) => {
   const { validateOnly } = request;
   const repeated = repeatedIn(request.topics.map(({ name }) => name));
+  const count = request.topics.length;
   const topics = await mapParallel(request.topics, {
     limit: changesMax,
-    work: (topic) => create(topic, { validateOnly, isRepeated: repeated.has(topic.name), context }),
+    work: async (topic): Promise<CreatedTopic> => {
+      const { name } = topic;
+      try {
+        if (count > newTopicsMax) {
+          const detail = `a request creates at most ${newTopicsMax} topics, not ${count}`;
+          throw new LogError("POLICY_VIOLATION", detail);
+        }
+        checkNamedOnce(name, repeated);
+        return await create(topic, { validateOnly, context });
+      } catch (error) {
+        const failure = failureOf(error, context);
+        return { name, errorCode: codeOf(failure.code), errorMessage: failure.message };
+      }
+    },
   });
   return { topics };
 };
 
+function checkNamedOnce(name: string, repeated: ReadonlySet<string>): void {
+  if (!repeated.has(name)) return;
+  throw new LogError("INVALID_REQUEST", `topic '${name}' is named more than once`);
+}
+
 async function create(
   topic: NewTopic,
-  how: {
-    readonly validateOnly: boolean;
-    readonly isRepeated: boolean;
-    readonly context: KafkaContext;
-  },
+  { validateOnly, context }: { readonly validateOnly: boolean; readonly context: KafkaContext },
 ): Promise<CreatedTopic> {
-  const { validateOnly, isRepeated, context } = how;
   const { name } = topic;
-  try {
-    if (isRepeated)
-      throw new LogError("INVALID_REQUEST", `topic '${name}' is named more than once`);
-    const asked = createRequestOf(topic, { validateOnly, nodeId: context.nodeId });
-    const made = await context.services.topics.create(asked);
-    if (!made.isNew) throw new LogError("TOPIC_ALREADY_EXISTS", `topic '${name}' exists`);
-    return {
-      name,
-      topicId: validateOnly ? zeroUuid : made.topicId,
-      errorCode: 0,
-      errorMessage: null,
-      numPartitions: made.partitionCount,
-      replicationFactor: 1,
-      configs: made.configs.map((entry) => shownConfig(entry)),
-    };
-  } catch (error) {
-    const failure = failureOf(error, context);
-    return { name, errorCode: codeOf(failure.code), errorMessage: failure.message };
-  }
+  const asked = createRequestOf(topic, { validateOnly, nodeId: context.nodeId });
+  const made = await context.services.topics.create(asked);
+  if (!made.isNew) throw new LogError("TOPIC_ALREADY_EXISTS", `topic '${name}' exists`);
+  return {
+    name,
+    topicId: validateOnly ? zeroUuid : made.topicId,
+    errorCode: 0,
+    errorMessage: null,
+    numPartitions: made.partitionCount,
+    replicationFactor: 1,
+    configs: made.configs.map((entry) => shownConfig(entry)),
+  };
 }
 
 function createRequestOf(
@@ -159,9 +168,7 @@ const createPartitions: Handler<"createPartitions"> = async (request, _call, con
     work: async (topic) => {
       const { name } = topic;
       try {
-        if (repeated.has(name)) {
-          throw new LogError("INVALID_REQUEST", `topic '${name}' is named more than once`);
-        }
+        checkNamedOnce(name, repeated);
         checkGrowth(topic, context);
         await context.services.topics.createPartitions(name, topic.count, validateOnly);
         return { name, errorCode: 0, errorMessage: null };
@@ -191,7 +198,7 @@ function checkGrowth({ name, count, assignments }: GrowingTopic, context: KafkaC
 
 /** Topics made, grown and removed. */
 export const topicHandlers: ServingTable = {
-  createTopics: { min: 2, max: 7, handle: createTopics },
+  createTopics: { min: 2, max: 7, beginsInTurn: true, handle: createTopics },
   deleteTopics: { min: 1, max: 6, handle: deleteTopics },
   createPartitions: { min: 0, max: 3, handle: createPartitions },
 };

@@ -11,7 +11,7 @@ type DescribedTransaction = EncodableResponse<"describeTransactions">["transacti
 
 const describeTransactions: Handler<"describeTransactions"> = async (request, _call, context) => {
   const transactionStates = await Promise.all(
-    request.transactionalIds.map((transactionalId) => describe(transactionalId, context)),
+    [...new Set(request.transactionalIds)].map((id) => describe(id, context)),
   );
   return { transactionStates };
 };
@@ -113,7 +113,8 @@ const describeProducers: Handler<"describeProducers"> = async (request, _call, c
 
 /** Transactions for tools. */
 export const transactionToolHandlers: ServingTable = {
-  describeTransactions: { min: 0, max: 0, handle: describeTransactions },
-  listTransactions: { min: 0, max: 1, handle: listTransactions },
-  describeProducers: { min: 0, max: 0, handle: describeProducers },
+  describeTransactions: { min: 0, max: 0, beginsInTurn: true, handle: describeTransactions },
+  // Version 2 brings patterns in RE2's syntax, which would have to be matched here.
+  listTransactions: { min: 0, max: 1, beginsInTurn: true, handle: listTransactions },
+  describeProducers: { min: 0, max: 0, beginsInTurn: true, handle: describeProducers },
 };

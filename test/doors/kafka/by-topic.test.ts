@@ -14,15 +14,17 @@ test("results: under their topics, in the order they come", () => {
   expect(byTopic([], () => 0)).toEqual([]);
 });
 
-test("places: every partition of every topic, in order", () => {
+test("places: every partition of every topic, each once", () => {
   const topics = [
-    { name: "b", partitions: [2, 0] },
+    { name: "b", partitions: [2, 0, 2] },
     { name: "a", partitions: [] },
     { name: "c", partitions: [1] },
+    { name: "b", partitions: [0, 3] },
   ];
   expect(placesOf(topics)).toEqual([
     { topic: "b", partition: 2 },
     { topic: "b", partition: 0 },
+    { topic: "b", partition: 3 },
     { topic: "c", partition: 1 },
   ]);
 });

@@ -71,6 +71,9 @@ describe("describe configs", () => {
       configType: 3,
     });
     expect(one.configs.every(({ readOnly }) => readOnly)).toBe(true);
+    const names = one.configs.map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining(["node.id", "log.dirs", "message.max.bytes"]));
+    expect(new Set(names).size).toBe(names.length);
     expect(await describeOne(broker, "")).toMatchObject({ errorCode: 0, configs: [] });
     const ofGroup = await describeOne(group, "any");
     expect(ofGroup.configs.map(({ name, value }) => [name, value])).toEqual([
@@ -79,8 +82,14 @@ describe("describe configs", () => {
     ]);
   });
 
-  test("what is not there: its own error and no keys", async () => {
-    const { describeOne } = await open();
+  test("what is not there, or asked for twice: its own error and no keys", async () => {
+    const { ask, describeOne } = await open();
+    const twice = { resourceType: topic, resourceName: "orders", configurationKeys: null };
+    const answer = await ask("describeConfigs", 4, {
+      resources: [twice, twice],
+      includeSynonyms: true,
+    });
+    expect(answer.results.map(({ errorCode }) => errorCode)).toEqual([42, 42]);
     expect(await describeOne(topic, "none")).toMatchObject({ errorCode: 3, configs: [] });
     expect(await describeOne(broker, "2")).toMatchObject({ errorCode: 42, configs: [] });
     expect(await describeOne(8, "1")).toMatchObject({ errorCode: 42, configs: [] });

@@ -58,6 +58,8 @@ describe("describe groups", () => {
     expect(await describeNone(0)).toEqual([0, "Dead", false]);
     expect(await describeNone(5)).toEqual([0, "Dead", false]);
     expect(await describeNone(6)).toEqual([69, "Dead", true]);
+    const often = await ask("describeGroups", 5, { groups: ["g", "none", "g", "g"] });
+    expect(often.groups.map(({ groupId }) => groupId)).toEqual(["g", "none"]);
   });
 });
 

@@ -136,8 +136,9 @@ describe("offset fetch", () => {
     const { groups } = await ask("offsetFetch", 9, {
       groups: [
         { groupId: "h", topics: null },
+        { groupId: "twice", topics: null },
         { groupId: "g", topics: null, memberId: "", memberEpoch: -1 },
-        { groupId: "g", topics: [{ name: "b", partitionIndexes: [0] }] },
+        { groupId: "twice", topics: [{ name: "b", partitionIndexes: [0] }] },
       ],
     });
     expect(
@@ -148,8 +149,9 @@ describe("offset fetch", () => {
       ]),
     ).toEqual([
       ["h", 0, []],
+      ["twice", 42, []],
       ["g", 0, [4]],
-      ["g", 0, [4]],
+      ["twice", 42, []],
     ]);
   });
 

@@ -104,6 +104,14 @@ describe("create topics", () => {
   });
 });
 
+test("create topics: too many at once are refused, each of them", async () => {
+  const { create, topics } = await open();
+  const names = Array.from({ length: 10_001 }, (_, index) => ({ name: `t${index}` }));
+  const codes = new Set((await create(names, true)).map(({ errorCode }) => errorCode));
+  expect([...codes]).toEqual([44]);
+  expect(topics.lookup("t0")).toBeNull();
+});
+
 describe("delete topics", () => {
   test("by name or by id, and what cannot be", async () => {
     const { engine, topics, ask } = await open();
