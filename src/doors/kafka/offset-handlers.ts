@@ -67,12 +67,12 @@ const offsetFetch: Handler<"offsetFetch"> = async (request, { version }, context
   if (version >= 8) {
     const repeated = repeatedIn(request.groups.map(({ groupId }) => groupId));
     const groups = await Promise.all(
-      request.groups.map(({ groupId, memberId, memberEpoch, topics }) => {
+      request.groups.map(async ({ groupId, memberId, memberEpoch, topics }) => {
         // A group that is named often would come back as often, with all it has.
         if (repeated.has(groupId)) return repeatedGroup(groupId);
         const member = memberId === null || memberEpoch < 0 ? null : { memberId, memberEpoch };
         const places = topics === null ? null : placesOf(topics.map(numbered));
-        return fetchGroup(context, { groupId, places, options: { member, requireStable } });
+        return await fetchGroup(context, { groupId, places, options: { member, requireStable } });
       }),
     );
     return { groups };
