@@ -70,6 +70,7 @@ const properties = {
   groupMembersMax: count(1000, 100_000, "members of one consumer group"),
   transactionTimeoutMsMax: millis(900_000, 1000, "longest time a transaction may stay open"),
   transactionalIdExpirationMs: millis(604_800_000, 1000, "a transactional id is forgotten unused"),
+  producerIdExpirationMs: millis(86_400_000, 1000, "a partition forgets a producer silent so long"),
   diskReserveBytes: bytes(64 * MiB, 0, "free space below which readiness warns"),
   shutdownTimeoutMs: millis(10_000, 0, "time given to running requests when stopping"),
 } as const;
@@ -129,7 +130,7 @@ export function configFlags(): readonly ConfigFlag[] {
       option: `--${kebab(key)} ${value}`,
       variable: variableOf(key),
       description: schema.description ?? "",
-      defaultText: isMap ? "none" : String(schema.default),
+      defaultText: isMap || schema.default === "" ? "none" : String(schema.default),
       isRepeatable: isMap,
     };
   });

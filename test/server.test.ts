@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { silentLogger } from "../src/base/logger.ts";
 import { type Config, loadConfig } from "../src/config.ts";
 import { createLogger, startServer } from "../src/server.ts";
+import { KafkaWire } from "./support/kafka-wire.ts";
 
 let dataDir = "";
 
@@ -53,6 +54,41 @@ test("server: the port is taken: the start fails and the directory can be opened
   await new Promise((resolve) => blocker.close(resolve));
   const server = await startServer(configWith({}), silentLogger);
   await server.close();
+});
+
+test("server: the port of Kafka's protocol is taken: the start fails and says which flags help", async () => {
+  const first = await startServer(configWith({}), silentLogger);
+  const kafkaPort = Number(first.kafka?.split(":").at(-1));
+  const other = configWith({ dataDir: join(dataDir, "other"), kafkaPort });
+  await expect(startServer(other, silentLogger)).rejects.toMatchObject({
+    code: "EADDRINUSE",
+    message: `port ${kafkaPort} of Kafka's protocol is in use; choose another with --kafka-port, or --no-kafka`,
+  });
+  await first.close();
+  await (await startServer(other, silentLogger)).close();
+});
+
+test("server: without Kafka's protocol: only HTTP is served", async () => {
+  const server = await startServer(configWith({ kafkaEnabled: "false" }), silentLogger);
+  expect(server.kafka).toBeNull();
+  expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
+  await server.close();
+});
+
+test("server: both protocols: one metrics page, and both are gone after the stop", async () => {
+  const server = await startServer(configWith({}), silentLogger);
+  const wire = await KafkaWire.open(server.kafka ?? "");
+  expect((await wire.call("apiVersions", 0, {})).errorCode).toBe(0);
+  const page = await (await fetch(`${server.url}/metrics`)).text();
+  expect(page).toContain('varve_kafka_requests_total{api="apiVersions"} 1');
+  await server.close();
+  await wire.closed();
+});
+
+test("server: an advertised address that is none: is refused, and the directory is let go", async () => {
+  const config = configWith({ kafkaAdvertised: "nowhere" });
+  await expect(startServer(config, silentLogger)).rejects.toMatchObject({ code: "INVALID_CONFIG" });
+  await (await startServer(configWith({}), silentLogger)).close();
 });
 
 test("server: a settings value that topics cannot have: is refused, and the directory is let go", async () => {

@@ -42,6 +42,8 @@ export class Connection {
   /** Bytes of the frame that is being gathered, taken from the budget. */
   #gatheredBytes = 0;
   #isWaitingForRoom = false;
+  /** The client has said its last word; what has arrived is still done. */
+  #hasLastWord = false;
   /** No further request is begun; the connection ends when what was begun has been answered. */
   #isEnding = false;
   #isClosed = false;
@@ -70,7 +72,7 @@ export class Connection {
       onProgress: () => this.#resumeSoon(),
     });
     socket.on("data", (chunk: Buffer) => this.#onData(chunk));
-    socket.on("end", () => this.#end());
+    socket.on("end", () => this.#onLastWord());
     // What went wrong with the network is the client's to tell; `close` follows.
     socket.on("error", () => undefined);
     socket.on("close", () => this.#onClose());
@@ -113,6 +115,14 @@ export class Connection {
     this.#advance();
   }
 
+  // Nobody will wait for what a fetch or a join could still find. But requests without answers (acks=0) may be among
+  // those that have arrived, and their client has gone in the belief that they will be done.
+  #onLastWord(): void {
+    this.#hasLastWord = true;
+    this.#gone.abort();
+    this.#advance();
+  }
+
   /** Begins every request that has arrived and may begin. */
   #advance(): void {
     try {
@@ -125,9 +135,10 @@ export class Connection {
     } catch (error) {
       this.#fail(error);
     }
-    const { socket } = this.#options;
-    if (this.#isReading() || this.#isEnding) socket.resume();
-    else socket.pause();
+    const isReading = this.#isReading();
+    if (isReading && this.#hasLastWord) this.#end();
+    if (isReading || this.#isEnding) this.#options.socket.resume();
+    else this.#options.socket.pause();
   }
 
   #isReading(): boolean {

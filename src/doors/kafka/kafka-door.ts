@@ -88,6 +88,10 @@ class KafkaDoor implements Door {
       this.#server.once("error", reject);
       this.#server.listen({ host, port }, () => {
         this.#server.off("error", reject);
+        // From now on errors are of connections that could not be taken; those that are open go on.
+        this.#server.on("error", (error) => {
+          this.#options.logger.error({ err: error }, "the Kafka door cannot take a connection");
+        });
         resolve();
       });
     });

@@ -31,3 +31,12 @@ test.each(["SIGTERM", "SIGINT"] as const)(
     rmSync(dataDir, { recursive: true, force: true });
   },
 );
+
+test("serve --no-kafka: serves HTTP alone, and says so when it is ready", async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), "varve-serve-"));
+  const flags = ["--no-kafka"];
+  const server = await ServerProcess.start({ dataDir, port: await freePort(), flags });
+  expect(server.output).toContain('"kafka":null');
+  await server.stop();
+  rmSync(dataDir, { recursive: true, force: true });
+});

@@ -261,6 +261,18 @@ test("last words: a client that ends its side: still hears the answers, a fetch 
   await client.closed();
 });
 
+test("last words: requests without answers, more than may run at once: are all done", async () => {
+  const { wire, engine, metric } = await open({ limits: { requestsPerConnectionMax: 2 } });
+  await createTopic(engine, "t");
+  const client = await wire();
+  const values = Array.from({ length: 30 }, (_, number) => `v${number}`);
+  client.send(Buffer.concat(values.map((value) => produceFrame([value], { acks: 0 }))));
+  client.socket.end();
+  await client.closed();
+  await until(async () => (await metric("varve_kafka_connections")) === 0);
+  expect(await readValues(engine, "t")).toEqual(values);
+});
+
 test("a handler that fails unforeseen: the error is logged and the connection closed", async () => {
   const { wire, logged } = await open({
     services: (services) => ({
