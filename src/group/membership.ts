@@ -41,10 +41,7 @@ export function decideHeartbeat(
     target: plan?.targets.get(memberId) ?? targetBefore,
     targetEpoch: plan?.header.assignmentEpoch ?? group.header.assignmentEpoch,
     owned,
-    isFree: (topic, partition) => {
-      const owner = group.ownerOf(topic, partition);
-      return owner === null || owner === memberId || owner === replaced?.memberId;
-    },
+    isFree: (topic, partition) => group.isFreeFor(memberId, topic, partition),
   });
   const previousEpoch =
     progress.memberEpoch === asked.memberEpoch ? asked.previousEpoch : asked.memberEpoch;

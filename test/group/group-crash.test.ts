@@ -33,10 +33,14 @@ interface Ledger {
   readonly tried: Map<number, number>;
   memberEpoch: number;
   isDeletedAnswered: boolean;
+  /** The transaction whose end was answered last, and the one whose end was tried last; 0 for none. */
+  endAnswered: number;
+  endTried: number;
 }
 
 function newLedger(): Ledger {
-  return { answered: new Map(), tried: new Map(), memberEpoch: 0, isDeletedAnswered: false };
+  const nothing = { memberEpoch: 0, isDeletedAnswered: false, endAnswered: 0, endTried: 0 };
+  return { answered: new Map(), tried: new Map(), ...nothing };
 }
 
 async function scenario(groups: GroupServicesOver, ledger: Ledger): Promise<void> {
@@ -60,6 +64,7 @@ async function scenario(groups: GroupServicesOver, ledger: Ledger): Promise<void
       ledger.answered.set(partition, offset);
     });
     await Promise.all(commits);
+    if (offset % 4 === 1) await transaction(groups, offset, ledger);
     if (offset === 6) {
       await groups.delete("old");
       ledger.isDeletedAnswered = true;
@@ -67,7 +72,39 @@ async function scenario(groups: GroupServicesOver, ledger: Ledger): Promise<void
   }
 }
 
+/** One transaction of two partitions; the second is aborted. */
+async function transaction(
+  groups: GroupServicesOver,
+  offset: number,
+  ledger: Ledger,
+): Promise<void> {
+  const producer = { producerId: 1, producerEpoch: 0 };
+  await groups.commitTransactional({
+    group: "txn",
+    transactionalId: "tx",
+    ...producer,
+    memberId: "",
+    groupInstanceId: null,
+    generationIdOrMemberEpoch: -1,
+    offsets: [0, 1].map((partition) => ({ topic: "t", partition, offset, metadata: "" })),
+  });
+  const isCommit = offset !== 5;
+  if (isCommit) ledger.endTried = offset;
+  await groups.endTransaction("txn", producer, isCommit);
+  if (isCommit) ledger.endAnswered = offset;
+}
+
+async function checkTransactions(ledger: Ledger, groups: GroupServicesOver): Promise<void> {
+  const places = [0, 1].map((partition) => ({ topic: "t", partition }));
+  const [first, second] = await groups.committedOffsets("txn", places);
+  expect(first?.offset, "all of a transaction or nothing").toBe(second?.offset);
+  const offset = Math.max(0, first?.offset ?? 0);
+  expect(offset).toBeGreaterThanOrEqual(ledger.endAnswered);
+  expect(offset).toBeLessThanOrEqual(ledger.endTried);
+}
+
 async function checkAgainst(ledger: Ledger, groups: GroupServicesOver): Promise<void> {
+  await checkTransactions(ledger, groups);
   const committed = await groups.committedOffsets("g", null);
   for (const [partition, answered] of ledger.answered) {
     const { offset = -1, metadata } = committed.find((one) => one.partition === partition) ?? {};

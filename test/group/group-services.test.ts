@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { LogError } from "../../src/base/error.ts";
+import type { GroupServicesOver } from "../../src/group/group-services.ts";
 import { FakeClock, settle } from "../support/fake-clock.ts";
 import { beat, codeOf, GroupClient, namesOf, openGroups } from "../support/group-world.ts";
 import { MemoryStateLog } from "../support/memory-state-log.ts";
@@ -81,6 +82,108 @@ describe("group services: waiting for a change", () => {
     expect(await stateOf(closed)).toBe("ok");
     expect(await stateOf(groups.assignmentChanged("g", "b", signal))).toBe("ok");
     expect(groups.waiterCount).toBe(0);
+  });
+});
+
+describe("group services: transactions", () => {
+  const producer = { producerId: 7, producerEpoch: 1 };
+  const places = [{ topic: "t", partition: 0 }];
+  const stable = { member: null, requireStable: true };
+
+  function pend(groups: GroupServicesOver) {
+    const naming = { transactionalId: "tx", ...producer, memberId: "", groupInstanceId: null };
+    return groups.commitTransactional({
+      group: "g",
+      ...naming,
+      generationIdOrMemberEpoch: -1,
+      offsets,
+    });
+  }
+
+  test("pending over a restart: settled after it, and answered when durable", async () => {
+    const { groups, log, topics, clock } = await openOn();
+    expect(await pend(groups)).toEqual([{ topic: "t", partition: 0, error: null }]);
+    await groups.close();
+    const survivor = log.afterCrash();
+    const { groups: again } = await openGroups({ log: survivor, topics, clock });
+    expect((await again.committedOffsets("g", places, stable))[0]?.error).toBe(
+      "UNSTABLE_OFFSET_COMMIT",
+    );
+    survivor.autoSync = false;
+    const ended = again.endTransaction("g", producer, true);
+    expect(await stateOf(ended)).toBe("waiting");
+    survivor.sync();
+    await ended;
+    expect(await again.committedOffsets("g", places, stable)).toMatchObject([
+      { offset: 5, metadata: "m", error: null },
+    ]);
+  });
+
+  test("its topic was made anew while the server was down: nothing is left to commit", async () => {
+    const { groups, log, topics, clock } = await openOn();
+    await pend(groups);
+    await groups.close();
+    topics.topics.delete("t");
+    topics.set("t", 4);
+    const { groups: again } = await openGroups({ log: log.afterCrash(), topics, clock });
+    await settle();
+    await again.endTransaction("g", producer, true);
+    expect(await again.committedOffsets("g", null, stable)).toEqual([]);
+  });
+});
+
+describe("group services: static members", () => {
+  test("away: reserved for its session time from when it left, restarts included", async () => {
+    const { groups, log, topics, clock, client } = await openOn();
+    const a = client("a1");
+    a.instanceId = "a";
+    await a.join({ subscribedTopics: ["t"], sessionTimeoutMs: 1000 });
+    await clock.run(900);
+    await a.leave(-2);
+    await clock.run(900);
+    await groups.close();
+    const { groups: again } = await openGroups({ log: log.afterCrash(), topics, clock });
+    await clock.run(900);
+    const members = async () => (await again.describe("g")).members.map(({ memberId }) => memberId);
+    expect(await members()).toEqual(["a1"]);
+    await clock.run(101);
+    expect(await members()).toEqual([]);
+  });
+});
+
+describe("group services: topics by regular expressions", () => {
+  test("made and deleted: those that match are read, from the next heartbeat on", async () => {
+    const { groups, topics, client } = await openOn();
+    const a = client("a");
+    await a.join({ subscribedTopics: [], subscribedTopicRegex: "u.*" });
+    expect(a.reading.size).toBe(0);
+    const news = groups.assignmentChanged("g", "a", new AbortController().signal);
+    topics.set("other", 1);
+    groups.topicChanged("other");
+    expect(await stateOf(news)).toBe("waiting");
+    topics.set("u1", 2);
+    groups.topicChanged("u1");
+    expect(await stateOf(news)).toBe("ok");
+    await a.heartbeat();
+    expect([...a.reading].sort()).toEqual(["u1-0", "u1-1"]);
+    expect((await groups.list())[0]?.topics).toEqual(["u1"]);
+    await groups.commitOffsets({
+      group: "g",
+      memberId: "a",
+      memberEpoch: a.epoch,
+      offsets: [{ topic: "u1", partition: 0, offset: 1, metadata: "" }],
+    });
+    const [deleted] = await groups.deleteOffsets("g", [{ topic: "u1", partition: 0 }]);
+    expect(deleted?.error).toBe("GROUP_SUBSCRIBED_TO_TOPIC");
+    const topicId = topics.lookup("u1")?.topicId ?? "";
+    topics.topics.delete("u1");
+    groups.topicDeleted("u1", topicId);
+    await a.heartbeat();
+    a.letGo();
+    await a.heartbeat();
+    expect(a.reading.size).toBe(0);
+    const bad = a.join({ subscribedTopicRegex: "(" });
+    expect(await codeOf(bad)).toBe("INVALID_REGULAR_EXPRESSION");
   });
 });
 
