@@ -30,9 +30,10 @@ import { decideJoin } from "./classic-join.ts";
 import type { ParkedCall } from "./classic-parked-calls.ts";
 import { ClassicRebalances } from "./classic-rebalances.ts";
 import { describeClassic } from "./classic-view.ts";
-import { checkName } from "./group.ts";
+import { checkName, type Group } from "./group.ts";
 import type { GroupEvent } from "./group-events.ts";
 import type { GroupMachine } from "./group-machine.ts";
+import { holderOf } from "./static-members.ts";
 import type { GroupLimits } from "./group-context.ts";
 
 /** What classic groups are made of. */
@@ -116,6 +117,15 @@ export class ClassicGroups implements ClassicGroupServices {
   }
 
   async leave(name: string, members: readonly LeavingMember[]): Promise<readonly LeaveResult[]> {
+    const isNew = this.#options.machine.find(name)?.classic === null;
+    return isNew ? await this.#removeNew(name, members) : await this.#leave(name, members);
+  }
+
+  describe(group: string): Promise<ClassicGroupDescription> {
+    return this.#coordinator.query(() => describeClassic(group, this.#options.machine.find(group)));
+  }
+
+  async #leave(name: string, members: readonly LeavingMember[]): Promise<readonly LeaveResult[]> {
     const leavingIds: string[] = [];
     const left = this.#coordinator.query(() => {
       return members.map((member): LeaveResult => {
@@ -128,8 +138,21 @@ export class ClassicGroups implements ClassicGroupServices {
     return await left;
   }
 
-  describe(group: string): Promise<ClassicGroupDescription> {
-    return this.#coordinator.query(() => describeClassic(group, this.#options.machine.find(group)));
+  /** Members of the new protocol leave by their heartbeat, but administrators remove them this way. */
+  async #removeNew(
+    name: string,
+    members: readonly LeavingMember[],
+  ): Promise<readonly LeaveResult[]> {
+    const { machine } = this.#options;
+    const removed = members.map(async (member): Promise<LeaveResult> => {
+      const error = await this.#coordinator.run((nowMs) => {
+        const { leaver, error: refusal } = leaverOf(machine.find(name), member);
+        if (leaver === null) return { events: [], reply: refusal };
+        return { ...machine.expire(name, leaver, () => true)(nowMs), reply: refusal };
+      });
+      return { ...member, error };
+    });
+    return await Promise.all(removed);
   }
 
   /** The group that a member of its present generation speaks to. */
@@ -197,6 +220,20 @@ export class ClassicGroups implements ClassicGroupServices {
       throw error;
     }
   }
+}
+
+/** Which member of a group of the new protocol is meant, or why none is. */
+function leaverOf(
+  group: Group | null,
+  { memberId, groupInstanceId }: LeavingMember,
+): { readonly leaver: string | null; readonly error: LeaveResult["error"] } {
+  const holder =
+    group === null || groupInstanceId === null ? null : holderOf(group, groupInstanceId);
+  if (holder !== null && memberId !== "" && memberId !== holder.memberId) {
+    return { leaver: null, error: "FENCED_INSTANCE_ID" };
+  }
+  const named = groupInstanceId === null ? (group?.members.get(memberId) ?? null) : holder;
+  return { leaver: named?.memberId ?? null, error: named === null ? "UNKNOWN_MEMBER_ID" : null };
 }
 
 /** @throws INCONSISTENT_GROUP_PROTOCOL */

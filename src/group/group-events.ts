@@ -6,8 +6,8 @@
 //   {"kind":"target","group":G,"member":M}               what a member should have
 //   {"kind":"offset","group":G,"topic":T,"partition":P}  a committed offset; null: it is gone
 //   {"kind":"pending", as offset, "producerId":I}        what an open transaction is about to commit; null: no more
-//   {"kind":"classic","group":G}                         the generation of a classic group; null: it is none any more
-//   {"kind":"topic","topic":T,"topicId":I}               null: every group's offsets in that topic are gone, pending ones too
+//   {"kind":"classic","group":G}                         a classic group's generation; null: it is none any more
+//   {"kind":"topic","topic":T,"topicId":I}               null: all offsets in that topic are gone, pending ones too
 //
 // Each value has a `version`, now 1. A kind or version that is not known here was written by a newer program.
 

@@ -135,7 +135,7 @@ export interface ClassicGroupServices {
   sync(request: SyncGroupRequest): Promise<SyncGroupResult>;
   /** @throws UNKNOWN_MEMBER_ID, ILLEGAL_GENERATION, REBALANCE_IN_PROGRESS, FENCED_INSTANCE_ID */
   heartbeat(member: GenerationMember): Promise<void>;
-  /** LeaveGroup (API 13), one answer a member in their order. */
+  /** LeaveGroup (API 13), one answer a member in their order; takes members of the new protocol out as well. */
   leave(group: string, members: readonly LeavingMember[]): Promise<readonly LeaveResult[]>;
   /** DescribeGroups (API 15). @throws GROUP_ID_NOT_FOUND, also for groups of the new protocol */
   describe(group: string): Promise<ClassicGroupDescription>;

@@ -52,18 +52,20 @@ describe("classic groups: the way to an assignment", () => {
   test("nobody hears of a generation or an assignment before it is durable", async () => {
     const log = new MemoryStateLog();
     const world = await ClassicWorld.open({ log });
-    const join = world.classic.join(joinOf());
+    const [join, other] = [world.classic.join(joinOf()), world.classic.join(joinOf())];
     await settle();
     log.autoSync = false;
-    await world.clock.run(500);
-    expect(await outcomeOf(join)).toBe("waiting");
+    await world.clock.run(1_000);
+    expect(await outcomeOf(Promise.race([join, other]))).toBe("waiting");
     log.sync();
-    const joined = await join;
-    const sync = world.classic.sync(syncOf(joined));
-    expect(await outcomeOf(sync)).toBe("waiting");
-    expect(await outcomeOf(world.classic.sync(syncOf(joined)))).toBe("waiting");
+    const [leader, follower] = [await join, await other];
+    const parked = world.classic.sync(syncOf(follower));
+    await settle();
+    const syncs = [parked, world.classic.sync(syncOf(leader)), world.classic.sync(syncOf(leader))];
+    expect(await outcomeOf(Promise.race(syncs))).toBe("waiting");
+    expect(await outcomeOf(world.classic.heartbeat(speaker(leader)))).toBe("waiting");
     log.sync();
-    await sync;
+    await Promise.all(syncs);
   });
 });
 
@@ -282,6 +284,32 @@ describe("classic groups: beside the new protocol", () => {
     const late = world.classic.join(joinOf({ memberId, requiresKnownMemberId: true }));
     expect(await codeOf(late)).toBe("INCONSISTENT_GROUP_PROTOCOL");
     await world.clock.run(20_000);
+  });
+
+  test("members of the new protocol: taken out by those who administer", async () => {
+    const world = await ClassicWorld.open();
+    const { groups } = world.opened;
+    const fields = { subscribedTopics: ["t"], ownedPartitions: [] };
+    for (const memberId of ["a", "b", "c"]) await groups.heartbeat(beat({ memberId, ...fields }));
+    await groups.heartbeat(beat({ memberId: "d", instanceId: "i", ...fields }));
+    const left = await world.classic.leave("g", [
+      { memberId: "a", groupInstanceId: null },
+      { memberId: "a", groupInstanceId: null },
+      { memberId: "b", groupInstanceId: "i" },
+      { memberId: "b", groupInstanceId: "j" },
+      { memberId: "", groupInstanceId: "i" },
+      { memberId: "", groupInstanceId: null },
+    ]);
+    expect(left.map(({ error }) => error)).toEqual([
+      null,
+      "UNKNOWN_MEMBER_ID",
+      "FENCED_INSTANCE_ID",
+      "UNKNOWN_MEMBER_ID",
+      null,
+      "UNKNOWN_MEMBER_ID",
+    ]);
+    const { members } = await groups.describe("g");
+    expect(members.map(({ memberId }) => memberId)).toEqual(["b", "c"]);
   });
 
   test("described with what members read, also for those who know one kind only", async () => {

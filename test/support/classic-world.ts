@@ -109,7 +109,7 @@ export class ClassicWorld {
     return `${state} ${members.length}`;
   }
 
-  /** Joins of new members at once, answered when the initial delay is over (half a second; twice that for several). The first one leads. */
+  /** Joins of new members at once, answered when the initial delay is over. The first one leads. */
   async joined(...requests: readonly JoinGroupRequest[]): Promise<readonly JoinGroupResult[]> {
     const calls = requests.map((request) => this.classic.join(request));
     // Once for the first one, once more because others came meanwhile.
