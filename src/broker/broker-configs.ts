@@ -134,6 +134,11 @@ const rows: readonly Row[] = [
     ({ offsetsRetentionMs }) => Math.ceil(offsetsRetentionMs / minuteMs),
   ),
   row(
+    "producer.id.expiration.ms",
+    ["int", "How long a partition remembers a silent producer."],
+    ({ producerIdExpirationMs }) => producerIdExpirationMs,
+  ),
+  row(
     "transaction.max.timeout.ms",
     ["int", "Longest time a transaction may stay open."],
     ({ transactionTimeoutMsMax }) => transactionTimeoutMsMax,

@@ -32,6 +32,8 @@ export interface BrokerSettings {
   readonly openFilesMax: number;
   /** Time between looks at the age and size of segments. */
   readonly retentionCheckIntervalMs: number;
+  /** How long a partition remembers a silent producer. */
+  readonly producerIdExpirationMs: number;
   /** Least time between checkpoints of recovery points. */
   readonly checkpointIntervalMs: number;
   /** With less free space than this the broker is not ready. */
@@ -53,6 +55,7 @@ export const defaultBrokerSettings: BrokerSettings = {
   parkedFetchesMax: 100_000,
   openFilesMax: 512,
   retentionCheckIntervalMs: 300_000,
+  producerIdExpirationMs: 86_400_000,
   checkpointIntervalMs: 1000,
   diskReserveBytes: 64 * MiB,
 };

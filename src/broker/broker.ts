@@ -87,6 +87,7 @@ export class Broker {
       ...options,
       topics,
       intervalMs: settings.retentionCheckIntervalMs,
+      producerIdExpirationMs: settings.producerIdExpirationMs,
     });
     const { defaultPartitions, topicPartitionsMax, partitionsMax } = settings;
     this.#catalog = new Catalog({

@@ -1,4 +1,5 @@
-// What a server does unasked: rolls and removes old segments, removes deleted topics' directories, watches the disk.
+// What a server does unasked: rolls and removes old segments, forgets silent producers, removes deleted topics'
+// directories, watches the disk.
 //
 // One log at a time, with a turn of the event loop between two, so that thousands of partitions hold nobody up.
 
@@ -19,6 +20,8 @@ export interface HousekeepingOptions {
   readonly logger: Logger;
   /** Time between two rounds. */
   readonly intervalMs: number;
+  /** How long a partition remembers a silent producer, in milliseconds. */
+  readonly producerIdExpirationMs: number;
 }
 
 /** Rounds over all partitions. */
@@ -116,10 +119,11 @@ export class Housekeeping {
   }
 
   async #keep(partition: Partition): Promise<void> {
-    const { logger } = this.#options;
+    const { logger, clock, producerIdExpirationMs } = this.#options;
     const log = partition.logOrNull;
     if (log === null || !partition.isLive || log.health().state !== "ok") return;
     try {
+      log.expireProducers(clock.nowMs() - producerIdExpirationMs);
       await log.rollIfDue();
       const removedCount = await log.applyRetention();
       if (removedCount === 0) return;

@@ -2,7 +2,9 @@
 
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { LogError } from "../base/error.ts";
 import type { CheckpointEntry } from "../storage/checkpoint-file.ts";
+import { readProducerSnapshot } from "./producer-files.ts";
 import { checkSegment, type Problem, type SegmentReport, segmentName } from "./segment-check.ts";
 
 /** How to look at a partition. */
@@ -43,9 +45,9 @@ interface Names {
 }
 
 const segmentPattern = /^(\d{20})\.log$/;
-const derivedPattern = /^(\d{20})\.(index|timeindex)$/;
-const knownPattern =
-  /^(\d{20}\.(txnindex|snapshot)|partition\.metadata|leader-epoch-checkpoint)$|\.(deleted|tmp)$/;
+const derivedPattern = /^(\d{20})\.(index|timeindex|txnindex)$/;
+const snapshotPattern = /^\d{20}\.snapshot$/;
+const knownPattern = /^(partition\.metadata|leader-epoch-checkpoint)$|\.(deleted|tmp)$/;
 
 /** Reads a whole partition. Throws what the file system throws. */
 export async function checkPartition(partition: PartitionToCheck): Promise<PartitionReport> {
@@ -81,6 +83,7 @@ class PartitionCheck {
     for (const name of names.sort()) {
       const base = Number(segmentPattern.exec(name)?.[1] ?? Number.NaN);
       if (Number.isSafeInteger(base)) bases.push(base);
+      else if (snapshotPattern.test(name)) await this.#checkSnapshot(name);
       else if (derivedPattern.test(name) || knownPattern.test(name)) continue;
       else this.#note(name, null, "is no file of a log; left alone");
     }
@@ -99,6 +102,9 @@ class PartitionCheck {
     const isActive = baseOffset === bases.at(-1);
     const hasOffsetIndex = present.has(segmentName(baseOffset, ".index"));
     const hasTimeIndex = present.has(segmentName(baseOffset, ".timeindex"));
+    // Of a log in use, or killed, the last one may be half written; whoever opens the log knows how far it counts.
+    const isSettled = !isActive || this.#partition.isClean;
+    const hasTransactionIndex = isSettled && present.has(segmentName(baseOffset, ".txnindex"));
     if (!isActive && !(hasOffsetIndex && hasTimeIndex)) {
       this.#note(segmentName(baseOffset, ".log"), null, "lacks an index; a server makes it again");
     }
@@ -110,6 +116,7 @@ class PartitionCheck {
       mayHaveHoles,
       hasOffsetIndex,
       hasTimeIndex,
+      hasTransactionIndex,
     });
     this.#problems.push(...report.problems);
     this.#checkEnd(baseOffset, report, isActive);
@@ -134,6 +141,15 @@ class PartitionCheck {
       problems: this.#problems,
       notes: this.#notes,
     };
+  }
+
+  async #checkSnapshot(name: string): Promise<void> {
+    try {
+      await readProducerSnapshot(join(this.#partition.directory, name));
+    } catch (error) {
+      if (!(error instanceof LogError)) throw error;
+      this.#problem(name, null, "does not match its checksum; a server reads the batches instead");
+    }
   }
 
   #checkGap(baseOffset: number): void {

@@ -5,6 +5,7 @@ import { LogError } from "../base/error.ts";
 import { storedLeaderEpoch } from "../log/batch-frame.ts";
 import { RecordCursor } from "../record/record-cursor.ts";
 import { IndexFile } from "./index-file.ts";
+import { readTransactionIndex, TransactionIndexCheck } from "./producer-files.ts";
 import { type SegmentEnd, SegmentReader, type StoredBatch } from "./segment-reader.ts";
 
 /** Something wrong, and where. */
@@ -27,6 +28,7 @@ export interface SegmentToCheck {
   /** Whether the index files are there. */
   readonly hasOffsetIndex: boolean;
   readonly hasTimeIndex: boolean;
+  readonly hasTransactionIndex: boolean;
 }
 
 /** What was found. */
@@ -50,7 +52,10 @@ export interface SegmentReport {
 const problemsMax = 20;
 
 /** The file name of a segment: 20 digits and the ending. */
-export function segmentName(baseOffset: number, ending: ".log" | ".index" | ".timeindex"): string {
+export function segmentName(
+  baseOffset: number,
+  ending: ".log" | ".index" | ".timeindex" | ".txnindex",
+): string {
   return String(baseOffset).padStart(20, "0") + ending;
 }
 
@@ -77,6 +82,7 @@ class SegmentCheck {
   readonly #cursor = new RecordCursor();
   #offsetCheck: OffsetIndexCheck | null = null;
   #timeCheck: TimeIndexCheck | null = null;
+  #transactionCheck: TransactionIndexCheck | null = null;
   #nextOffset: number;
   #batches = 0;
   #records = 0;
@@ -90,6 +96,7 @@ class SegmentCheck {
 
   async openIndexes(): Promise<void> {
     const { directory, baseOffset, hasOffsetIndex, hasTimeIndex } = this.#segment;
+    if (this.#segment.hasTransactionIndex) await this.#openTransactionIndex();
     const report = (file: string) => (position: number | null, detail: string) =>
       this.#report({ file, position, detail });
     if (hasOffsetIndex) {
@@ -101,6 +108,19 @@ class SegmentCheck {
       const path = join(directory, segmentName(baseOffset, ".timeindex"));
       const index = await IndexFile.openTimes(path, baseOffset);
       this.#timeCheck = new TimeIndexCheck(index, report(path));
+    }
+  }
+
+  async #openTransactionIndex(): Promise<void> {
+    const { directory, baseOffset } = this.#segment;
+    const file = join(directory, segmentName(baseOffset, ".txnindex"));
+    const report = (detail: string): void => this.#report({ file, position: null, detail });
+    try {
+      const spans = await readTransactionIndex(file, baseOffset);
+      this.#transactionCheck = new TransactionIndexCheck(spans, report);
+    } catch (error) {
+      if (!(error instanceof LogError)) throw error;
+      report("has an entry that cannot be true");
     }
   }
 
@@ -121,6 +141,7 @@ class SegmentCheck {
     }
     this.#offsetCheck?.take(batch);
     this.#timeCheck?.take(batch);
+    this.#transactionCheck?.take(batch);
     this.#batches++;
     this.#records += Math.max(0, batch.recordCount);
     this.#nextOffset = batch.lastOffset + 1;

@@ -9,6 +9,7 @@ import { crc32c } from "../base/crc32c.ts";
 import {
   attributesAt,
   baseOffsetAt,
+  baseSequenceAt,
   baseTimestampAt,
   batchBytesAt,
   batchHeaderBytes,
@@ -48,6 +49,7 @@ export interface StoredBatch {
   /** -1 when the batch has none. */
   readonly producerId: number;
   readonly producerEpoch: number;
+  readonly baseSequence: number;
   readonly leaderEpoch: number;
   readonly isCrcGood: boolean;
   /** The whole batch, on loan until the next call of `next`. */
@@ -174,6 +176,7 @@ function describe(bytes: Uint8Array, position: number): StoredBatch {
     isControl: isControl(attributes),
     producerId: producerIdAt(view, 0),
     producerEpoch: producerEpochAt(view, 0),
+    baseSequence: baseSequenceAt(view, 0),
     leaderEpoch: leaderEpochAt(view, 0),
     isCrcGood: crc32c(bytes, checksummedFrom) === crcAt(view, 0),
     bytes,

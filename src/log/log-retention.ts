@@ -124,10 +124,10 @@ export class LogRetention {
 
   async #startAt(offset: number): Promise<number> {
     const { state, keeper } = this.#parts;
+    if (offset > this.#persistedStart) await keeper.release();
     state.startAt(offset);
     if (state.logStartOffset > this.#persistedStart) {
       const start = state.logStartOffset;
-      await keeper.release();
       await state.options.persistCheckpoint();
       this.#persistedStart = start;
     }

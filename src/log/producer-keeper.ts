@@ -58,9 +58,15 @@ export class ProducerKeeper {
     return { ...hold, logStartOffset: Math.min(current.logStartOffset, hold.recoveryPoint) };
   }
 
-  /** Lets the checkpoint go on, before segments it may speak of are removed. @throws DISK_FULL, KAFKA_STORAGE_ERROR */
+  /**
+   * Makes sure that sealed segments can be removed: that the checkpoint speaks of none of them, and that a snapshot
+   * stays that tells what only they told.
+   * @throws DISK_FULL, KAFKA_STORAGE_ERROR
+   */
   async release(): Promise<void> {
-    if (this.#hold !== null) await this.#alone(() => this.#write());
+    const newest = this.#snapshotOffsets.at(-1) ?? -1;
+    const isToldElsewhere = newest >= this.#state.active.segment.baseOffset;
+    if (this.#hold !== null || !isToldElsewhere) await this.#alone(() => this.#write());
   }
 
   /**

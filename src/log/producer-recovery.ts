@@ -11,6 +11,7 @@
 // snapshot that was written with it, and is made again.
 
 import { assert } from "../base/assert.ts";
+import type { Disk } from "../storage/disk.ts";
 import type { LogOptions } from "./log-options.ts";
 import type { RecoveredLog } from "./log-recovery.ts";
 import type { ProducerEntry } from "./producer-entry.ts";
@@ -180,7 +181,8 @@ function leaveForLater({ segments, content }: RecoveredLog, startOffset: number)
 }
 
 // Keeps the newest snapshot, and those where a segment begins. One above the end speaks of batches that are gone: it
-// must not come back when others have taken their offsets.
+// must not be believed when others have taken their offsets. Without a good snapshot the names stay: a directory with
+// none would be taken for one without producers.
 async function removeUseless(
   { disk, directory }: LogOptions,
   { segments, content, health, end }: RecoveredLog,
@@ -197,10 +199,23 @@ async function removeUseless(
   const kept = content.snapshotOffsets.filter(isKept);
   if (health.state !== "ok" || kept.length === content.snapshotOffsets.length) return kept;
   for (const offset of content.snapshotOffsets) {
-    if (!isKept(offset)) await disk.remove(snapshotPath(directory, offset));
+    const path = snapshotPath(directory, offset);
+    if (isKept(offset)) continue;
+    if (snapshotOffset !== null) await disk.remove(path);
+    else if (offset > end.offset) await empty(disk, path);
   }
-  await disk.syncDirectory(directory);
+  if (snapshotOffset !== null) await disk.syncDirectory(directory);
   return kept;
+}
+
+async function empty(disk: Disk, path: string): Promise<void> {
+  const file = await disk.open(path, "write");
+  try {
+    await file.truncate(0);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 function replayOptions({ disk, logger, limits, clock }: LogOptions): ReplayOptions {

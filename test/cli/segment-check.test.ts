@@ -23,6 +23,7 @@ const check = (changes: { isDeep?: boolean; mayHaveHoles?: boolean; hasIndexes?:
     mayHaveHoles: changes.mayHaveHoles ?? false,
     hasOffsetIndex: changes.hasIndexes ?? false,
     hasTimeIndex: changes.hasIndexes ?? false,
+    hasTransactionIndex: false,
   });
 const write = (...batches: readonly Uint8Array[]) =>
   writeFileSync(join(directory, segmentName(0, ".log")), Buffer.concat(batches));

@@ -10,6 +10,7 @@ import { RecordCursor } from "../../record/record-cursor.ts";
 import { addExamples, addJsonOption, type CliContext } from "../context.ts";
 import { CliError, exitCode } from "../exit.ts";
 import { IndexFile } from "../index-file.ts";
+import { readProducerSnapshot, readTransactionIndex } from "../producer-files.ts";
 import { SegmentReader, type StoredBatch } from "../segment-reader.ts";
 
 interface DumpOptions {
@@ -17,13 +18,16 @@ interface DumpOptions {
   readonly json: boolean;
 }
 
-const filePattern = /^(\d{20})\.(log|index|timeindex)$/;
+const filePattern = /^(\d{20})\.(log|index|timeindex|txnindex|snapshot)$/;
 
 /** Adds the command. */
 export function registerDump(program: Command, context: CliContext): void {
   const command = program
     .command("dump")
-    .argument("<paths...>", "files (.log, .index, .timeindex) or directories that hold them")
+    .argument(
+      "<paths...>",
+      "files (.log, .index, .timeindex, .txnindex, .snapshot) or directories of them",
+    )
     .description("show batches, records and index entries of files, without a server")
     .option("--records", "show every record, not only the batches", false)
     .action((paths: readonly string[], options: DumpOptions) => dump(paths, options, context));
@@ -45,6 +49,8 @@ async function dump(
     const [, base = "0", kind = "log"] = filePattern.exec(basename(file)) ?? [];
     const print = new DumpPrinter(file, options, context);
     if (kind === "log") await print.segment();
+    else if (kind === "snapshot") await print.snapshot();
+    else if (kind === "txnindex") await print.transactions(Number(base));
     else await print.index(Number(base), kind);
   }
 }
@@ -67,7 +73,7 @@ async function filesOf(paths: readonly string[]): Promise<readonly string[]> {
 function notDumpable(path: string, kind: "file" | "directory"): CliError {
   const what =
     kind === "file"
-      ? "is no .log, .index or .timeindex file"
+      ? "is no .log, .index, .timeindex, .txnindex or .snapshot file"
       : "holds no segment; name a partition";
   return new CliError(exitCode.failed, `varve: ${path} ${what}`);
 }
@@ -116,6 +122,33 @@ class DumpPrinter {
     }
   }
 
+  async transactions(baseOffset: number): Promise<void> {
+    const spans = await readTransactionIndex(this.#file, baseOffset);
+    await this.#title(`${spans.length} entries`);
+    for (const span of spans)
+      await this.#context.out.write(this.#line({ kind: "aborted", ...span }));
+  }
+
+  async snapshot(): Promise<void> {
+    const entries = await readProducerSnapshot(this.#file);
+    await this.#title(`${entries.length} producers`);
+    for (const entry of entries) {
+      const last = entry.batches.at(-1);
+      const line = this.#line({
+        kind: "producer",
+        producerId: entry.producerId,
+        producerEpoch: entry.producerEpoch,
+        coordinatorEpoch: entry.coordinatorEpoch,
+        lastTimestampMs: entry.lastTimestampMs,
+        currentTransactionStart: entry.currentTransactionStart,
+        firstSequence: last?.firstSequence ?? -1,
+        lastSequence: last?.lastSequence ?? -1,
+        lastOffset: last?.lastOffset ?? -1,
+      });
+      await this.#context.out.write(line);
+    }
+  }
+
   async #title(facts: string): Promise<void> {
     if (!this.#options.json) await this.#context.out.line(`${this.#file} (${facts})`);
   }
@@ -134,6 +167,7 @@ class DumpPrinter {
       timestampType: batch.isAppendTime ? "append" : "create",
       producerId: batch.producerId,
       producerEpoch: batch.producerEpoch,
+      baseSequence: batch.baseSequence,
       leaderEpoch: batch.leaderEpoch,
       control: batch.isControl,
       transactional: batch.isTransactional,
