@@ -4,7 +4,7 @@
 import type { LogError } from "../../base/error.ts";
 import type { LoopShare } from "../../base/loop-share.ts";
 import type { RecordCursor } from "../../record/record-cursor.ts";
-import type { FetchResult } from "../../services.ts";
+import type { FetchResult, IsolationLevel } from "../../services.ts";
 import type { HttpContext } from "./http-context.ts";
 import { BatchWalk, fetchError, recordCostBytes } from "./reading.ts";
 
@@ -17,6 +17,7 @@ export interface MergedRequest {
   readonly maxRecords: number;
   readonly maxBytes: number;
   readonly waitMs: number;
+  readonly isolation: IsolationLevel;
   readonly signal: AbortSignal | null;
 }
 
@@ -26,7 +27,7 @@ const partitionBytesMin = 16 * 1024;
 let rotation = 0;
 
 /**
- * Reads one page, waiting for at least one record.
+ * Reads one page, waiting for at least one record, or for some that cannot be shown and are passed over.
  *
  * @param take Called for each record with its partition and where the vector stands after it.
  * @returns    The next offset of every partition.
@@ -37,16 +38,17 @@ export async function readMerged(
   request: MergedRequest,
   take: (cursor: RecordCursor, partition: number) => void,
 ): Promise<Map<number, number>> {
-  const { topic, maxBytes } = request;
+  const { topic, maxBytes, isolation } = request;
+  let { waitMs } = request;
   const position = new Map(request.from);
   for (;;) {
     const order = rotated([...position]);
     const share = Math.max(partitionBytesMin, Math.floor(maxBytes / order.length));
     const fetched = await services.data.fetch({
-      maxWaitMs: request.waitMs,
-      minBytes: request.waitMs > 0 ? 1 : 0,
+      maxWaitMs: waitMs,
+      minBytes: waitMs > 0 ? 1 : 0,
       maxBytes,
-      isolation: "read_uncommitted",
+      isolation,
       partitions: order.map(([partition, fetchOffset]) => {
         return { topic, partition, fetchOffset, maxBytes: Math.min(share, maxBytes) };
       }),
@@ -62,6 +64,7 @@ export async function readMerged(
         position.set(partition, walk.nextOffset);
       }
       if (count > 0 || !hasMoved) return position;
+      waitMs = 0;
     } finally {
       fetched.release();
     }

@@ -42,7 +42,7 @@ export async function mergedRecordsPlugin(
 ): Promise<void> {
   app.get<{ Params: { topic: string } }>(path, { schema }, async (request, reply) => {
     const terms = readTerms(request, encodings, context);
-    const start = await startOf(context, request.params.topic, terms.from);
+    const start = await startOf(context, request.params.topic, terms);
     if (terms.negotiated.encoding === "sse" || terms.isFollowing) {
       return sendStream(context, reply, { terms, source: sourceOf(context, terms, start) });
     }
@@ -53,7 +53,11 @@ export async function mergedRecordsPlugin(
   });
 }
 
-async function startOf(context: HttpContext, topic: string, from: string): Promise<MergedStart> {
+async function startOf(
+  context: HttpContext,
+  topic: string,
+  { from, isolation }: Pick<ReadTerms, "from" | "isolation">,
+): Promise<MergedStart> {
   const { services } = context;
   const partitions = partitionsOf(services, [topic]).map(({ partition }) => partition);
   if (looksLikeVector(from)) {
@@ -70,20 +74,22 @@ async function startOf(context: HttpContext, topic: string, from: string): Promi
     const detail = "a merged read starts at a vector such as 0:17,1:4, not at one offset";
     throw new LogError("INVALID_REQUEST", detail, { facts: { parameter: "from" } });
   }
-  const found = await resolvePosition(services.data, position, { topic, partitions });
+  const where = { topic, partitions, isolation };
+  const found = await resolvePosition(services.data, position, where);
   const full = new Map(partitions.map((partition, index) => [partition, found[index] ?? 0]));
   const isFloating = position.kind === "earliest" || position.kind === "last";
   return { topic, from: full, isFloating };
 }
 
 function sourceOf(context: HttpContext, terms: ReadTerms, start: MergedStart): StreamSource {
-  const { maxRecords, maxBytes } = terms;
+  const { maxRecords, maxBytes, isolation } = terms;
   const { topic, isFloating } = start;
   const vector = new Map(start.from);
   return {
     readOn: async (wait, take) => {
       addNewPartitions(context, topic, vector);
-      const request = { topic, isFloating, from: vector, maxRecords, maxBytes, ...wait };
+      const bounds = { maxRecords, maxBytes, isolation, ...wait };
+      const request = { topic, isFloating, from: vector, ...bounds };
       const end = await readMerged(context, request, (cursor, partition) => {
         vector.set(partition, cursor.offset + 1);
         take(cursor, partition, formatVector(vector));
@@ -111,10 +117,10 @@ async function answer(
   },
 ): Promise<unknown> {
   const { start, signal } = read;
-  const { maxRecords, maxBytes, waitMs, form, negotiated } = read.terms;
+  const { maxRecords, maxBytes, waitMs, isolation, form, negotiated } = read.terms;
   const page = new RecordPage(negotiated.encoding as PageEncoding);
   const isLine = negotiated.encoding === "ndjson";
-  const request = { ...start, maxRecords, maxBytes, waitMs, signal };
+  const request = { ...start, maxRecords, maxBytes, waitMs, isolation, signal };
   const end = await readMerged(context, request, (cursor, partition) => {
     page.add(cursor, { topic: null, partition, form, isLine });
   });

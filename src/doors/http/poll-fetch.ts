@@ -4,17 +4,15 @@
 import type { LogError } from "../../base/error.ts";
 import type { FetchPartitionResult, FetchResult } from "../../services.ts";
 import type { HttpContext } from "./http-context.ts";
-import type { OwnedPartition, PollSession } from "./poll-session.ts";
+import type { OwnedPartition, PollSession, StartTerms } from "./poll-session.ts";
 import { resetPosition } from "./poll-session.ts";
 import { BatchWalk, fetchError, recordCostBytes } from "./reading.ts";
 import type { PageEncoding } from "./record-page.ts";
 import { RecordPage } from "./record-page.ts";
 
 /** Bounds and form of one poll's records. */
-export interface PollFetchTerms {
+export interface PollFetchTerms extends StartTerms {
   readonly encoding: PageEncoding;
-  /** Where partitions without a committed offset start. */
-  readonly from: "earliest" | "latest";
   readonly maxRecords: number;
   readonly maxBytes: number;
 }
@@ -36,6 +34,7 @@ export class PollFetch {
   readonly #terms: PollFetchTerms;
   readonly #page: RecordPage;
   readonly #next = new Map<OwnedPartition, number>();
+  readonly #passed = new Set<OwnedPartition>();
   #bytes = 0;
 
   /** The session must have had its heartbeat. */
@@ -51,9 +50,14 @@ export class PollFetch {
     return this.#page.count;
   }
 
-  /** Partitions with records, and the offset after the last of them. */
+  /** Partitions with records, and those where records that cannot be shown were passed over: where each goes on. */
   places(): readonly { readonly owned: OwnedPartition; readonly nextOffset: number }[] {
-    return [...this.#next].map(([owned, nextOffset]) => ({ owned, nextOffset }));
+    const places = [...this.#next].map(([owned, nextOffset]) => ({ owned, nextOffset }));
+    for (const owned of this.#passed) {
+      if (owned.position === null || this.#next.has(owned)) continue;
+      places.push({ owned, nextOffset: owned.position });
+    }
+    return places;
   }
 
   /** Where every owned partition stands after this reply. */
@@ -72,7 +76,7 @@ export class PollFetch {
 
   /** Takes what is there. */
   async once(): Promise<void> {
-    await this.#session.placePositions(this.#context.services, this.#terms.from);
+    await this.#session.placePositions(this.#context.services, this.#terms);
     const hasReset = await this.#read(0, null);
     if (hasReset && this.count === 0) await this.#read(0, null);
   }
@@ -145,7 +149,7 @@ export class PollFetch {
   // True when positions outside their log were moved into it.
   async #read(waitMs: number, signal: AbortSignal | null): Promise<boolean> {
     const { services } = this.#context;
-    const { maxBytes } = this.#terms;
+    const { maxBytes, isolation } = this.#terms;
     const owned = this.#session.owned().filter(({ position }) => position !== null);
     if (owned.length === 0) return false;
     // Each poll begins at another partition, so that a full one does not starve the others.
@@ -155,14 +159,14 @@ export class PollFetch {
       maxWaitMs: waitMs,
       minBytes: waitMs > 0 ? 1 : 0,
       maxBytes,
-      isolation: "read_uncommitted",
+      isolation,
       partitions: order.map(({ topic, partition, position }) => {
         return { topic, partition, fetchOffset: position ?? 0, maxBytes };
       }),
       signal,
     });
     const lost = await this.#takeAll(order, fetched);
-    for (const { part, from } of lost) await resetPosition(services, part, from);
+    for (const { part, from } of lost) await resetPosition(services, part, { from, isolation });
     return lost.length > 0;
   }
 
@@ -215,8 +219,12 @@ export class PollFetch {
       const pause = this.#context.share.after(recordBytes + recordCostBytes);
       if (pause !== null) await pause;
     }
-    if (count > 0) this.#next.set(part, walk.nextOffset);
-    // Batches without records are passed over for good: nothing in them can be returned.
-    else part.position = walk.nextOffset;
+    if (count > 0) {
+      this.#next.set(part, walk.nextOffset);
+    } else if (walk.nextOffset !== part.position) {
+      // Batches without records are passed over for good: nothing in them can be returned.
+      part.position = walk.nextOffset;
+      this.#passed.add(part);
+    }
   }
 }

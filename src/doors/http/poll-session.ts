@@ -7,6 +7,7 @@ import { LogError } from "../../base/error.ts";
 import type {
   GroupHeartbeatResult,
   GroupServices,
+  IsolationLevel,
   OffsetCommitPartition,
   Services,
   TopicAssignment,
@@ -26,6 +27,12 @@ export interface MemberTerms {
   readonly sessionTimeoutMs: number | null;
   readonly clientId: string;
   readonly clientHost: string;
+}
+
+/** Where partitions without a committed offset start, and what is read of them. */
+export interface StartTerms {
+  readonly from: "earliest" | "latest";
+  readonly isolation: IsolationLevel;
 }
 
 /** A partition the member owns. */
@@ -167,14 +174,14 @@ export class PollSession {
   }
 
   /** Finds the position of every owned partition that has none: the committed offset, else where `from` says. */
-  async placePositions(services: Services, from: "earliest" | "latest"): Promise<void> {
+  async placePositions(services: Services, start: StartTerms): Promise<void> {
     const open = this.owned().filter(({ position }) => position === null);
     if (open.length === 0) return;
     const committed = await services.groups.committedOffsets(this.group, open);
     for (const [index, owned] of open.entries()) {
       const { offset = -1 } = committed[index] ?? {};
       if (offset >= 0) owned.position = offset;
-      else await resetPosition(services, owned, from);
+      else await resetPosition(services, owned, start);
     }
   }
 
@@ -302,12 +309,12 @@ export class PollSession {
 export async function resetPosition(
   services: Services,
   owned: OwnedPartition,
-  from: "earliest" | "latest",
+  { from, isolation }: StartTerms,
 ): Promise<void> {
   const { topic, partition } = owned;
   owned.position = null;
   try {
-    const where = { topic, partitions: [partition] };
+    const where = { topic, partitions: [partition], isolation };
     const [offset = 0] = await resolvePosition(services.data, { kind: from }, where);
     owned.position = offset;
   } catch (error) {

@@ -7,6 +7,7 @@ import type { Socket } from "node:net";
 import { checkedName } from "./group-view.ts";
 import type { GroupOptions, GroupParams } from "./groups.ts";
 import type { HttpContext } from "./http-context.ts";
+import { isolationDefault, isolationSchema } from "./isolation.ts";
 import { PollFetch } from "./poll-fetch.ts";
 import type { MemberTerms, PollSession } from "./poll-session.ts";
 import type { PollSessions, PollTurn } from "./poll-sessions.ts";
@@ -27,6 +28,7 @@ const pollBody = Type.Object(
     sessionTimeoutMs: Type.Optional(Type.Integer({ minimum: 1 })),
     autoCommit: Type.Optional(Type.Boolean()),
     from: Type.Optional(Type.Union([Type.Literal("earliest"), Type.Literal("latest")])),
+    isolation: isolationSchema,
   },
   { additionalProperties: false },
 );
@@ -95,6 +97,7 @@ async function answer(context: HttpContext, poll: Poll): Promise<void> {
   const fetch = new PollFetch(context, session, {
     encoding,
     from: body.from ?? "earliest",
+    isolation: body.isolation ?? isolationDefault,
     maxRecords: Math.min(body.maxRecords ?? 500, context.limits.maxRecordsMax),
     maxBytes: Math.min(body.maxBytes ?? 1024 * 1024, context.limits.maxBytesMax),
   });

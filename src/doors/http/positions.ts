@@ -2,7 +2,12 @@
 // partition.
 
 import { LogError } from "../../base/error.ts";
-import type { DataServices, ListOffsetsPartition, ListOffsetsResult } from "../../services.ts";
+import type {
+  DataServices,
+  IsolationLevel,
+  ListOffsetsPartition,
+  ListOffsetsResult,
+} from "../../services.ts";
 import { listOffsetsTimestamp } from "../../services.ts";
 
 /** A place in a partition that does not name the partition. */
@@ -65,10 +70,12 @@ function notAPosition(text: string, name: string): LogError {
   });
 }
 
-/** Partitions of one topic. */
+/** Partitions of one topic, and for whose eyes. */
 export interface PartitionsOfTopic {
   readonly topic: string;
   readonly partitions: readonly number[];
+  /** Whose end `latest` is; that of uncommitted records when absent. */
+  readonly isolation?: IsolationLevel;
 }
 
 /**
@@ -83,25 +90,29 @@ export async function resolvePosition(
   position: Position,
   where: PartitionsOfTopic,
 ): Promise<readonly number[]> {
-  const { topic, partitions } = where;
-  const ask = (timestampMs: number): readonly ListOffsetsPartition[] =>
-    partitions.map((partition) => ({ topic, partition, timestampMs }));
+  const { topic, partitions, isolation = "read_uncommitted" } = where;
+  const ask = async (timestampMs: number): Promise<readonly number[]> => {
+    const asked: readonly ListOffsetsPartition[] = partitions.map((partition) => {
+      return { topic, partition, timestampMs };
+    });
+    return offsetsOf(await data.listOffsets(asked, isolation));
+  };
   switch (position.kind) {
     case "offset":
       return partitions.map(() => position.offset);
     case "earliest":
-      return offsetsOf(await data.listOffsets(ask(listOffsetsTimestamp.earliest)));
+      return ask(listOffsetsTimestamp.earliest);
     case "latest":
-      return offsetsOf(await data.listOffsets(ask(listOffsetsTimestamp.latest)));
+      return ask(listOffsetsTimestamp.latest);
     case "last": {
-      const starts = offsetsOf(await data.listOffsets(ask(listOffsetsTimestamp.earliest)));
-      const ends = offsetsOf(await data.listOffsets(ask(listOffsetsTimestamp.latest)));
+      const starts = await ask(listOffsetsTimestamp.earliest);
+      const ends = await ask(listOffsetsTimestamp.latest);
       return ends.map((end, index) => Math.max(starts[index] ?? 0, end - position.count));
     }
     case "time": {
-      const found = offsetsOf(await data.listOffsets(ask(position.timestampMs)));
+      const found = await ask(position.timestampMs);
       if (found.every((offset) => offset >= 0)) return found;
-      const ends = offsetsOf(await data.listOffsets(ask(listOffsetsTimestamp.latest)));
+      const ends = await ask(listOffsetsTimestamp.latest);
       return found.map((offset, index) => (offset >= 0 ? offset : (ends[index] ?? 0)));
     }
   }

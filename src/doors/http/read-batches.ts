@@ -11,7 +11,8 @@ import { fetchError } from "./reading.ts";
 /**
  * Answers with the batches from an offset on; the first may begin below it. The bytes are on loan from the log
  * until the
- * socket has taken them or has closed.
+ * socket has taken them or has closed. They are all there is up to the end that the isolation sets: markers, and
+ * batches of aborted transactions, too.
  *
  * @throws OFFSET_OUT_OF_RANGE, OFFSET_BELOW_LOG_START, UNKNOWN_TOPIC_OR_PARTITION
  */
@@ -25,7 +26,7 @@ export async function sendBatches(
     maxWaitMs: request.waitMs,
     minBytes: request.waitMs > 0 ? 1 : 0,
     maxBytes,
-    isolation: "read_uncommitted",
+    isolation: request.isolation,
     partitions: [{ topic, partition, fetchOffset: offset, maxBytes }],
     signal: request.signal,
   });
@@ -39,7 +40,7 @@ export async function sendBatches(
     if (result === undefined) throw new Error("the engine gave no answer to a fetch");
     const failure = fetchError(result, offset);
     if (failure !== null) throw failure;
-    const { batches, highWatermark, logStartOffset } = result;
+    const { batches, highWatermark, lastStableOffset, logStartOffset } = result;
     reply.raw.once("close", release);
     reply.raw.once("finish", release);
     if (reply.raw.destroyed) release();
@@ -47,6 +48,7 @@ export async function sendBatches(
     return reply
       .header("varve-next-offset", String(endOf(batches, offset)))
       .header("varve-high-watermark", String(highWatermark))
+      .header("varve-last-stable-offset", String(lastStableOffset))
       .header("varve-log-start-offset", String(logStartOffset))
       .type(mediaTypes.batches[0])
       .send(isReleased ? Buffer.alloc(0) : bufferOver(batches));

@@ -1,7 +1,9 @@
 // What a read of records says in its query and headers, whichever encoding it asks for.
 
 import type { FastifyRequest } from "fastify";
+import type { IsolationLevel } from "../../services.ts";
 import type { HttpContext } from "./http-context.ts";
+import { isolationIn } from "./isolation.ts";
 import type { Encoding, Negotiated } from "./negotiation.ts";
 import { negotiate } from "./negotiation.ts";
 import { badQuery, booleanIn, integerIn, queryOf, wordIn } from "./query.ts";
@@ -18,11 +20,20 @@ export interface ReadTerms {
   readonly waitMs: number;
   /** The form values are asked for in; null: the first that fits. */
   readonly form: ValueForm | null;
+  readonly isolation: IsolationLevel;
   /** True: the reply goes on for ever. */
   readonly isFollowing: boolean;
 }
 
-const readNames = ["from", "maxRecords", "maxBytes", "waitMs", "as", "follow"] as const;
+const readNames = [
+  "from",
+  "maxRecords",
+  "maxBytes",
+  "waitMs",
+  "as",
+  "follow",
+  "isolation",
+] as const;
 const maxRecordsDefault = 500;
 const maxBytesDefault = 1024 * 1024;
 
@@ -58,6 +69,7 @@ export function readTerms(
     maxBytes: Math.min(maxBytes ?? maxBytesDefault, limits.maxBytesMax),
     waitMs: integerIn(query, "waitMs", { min: 0, max: limits.waitMsMax }) ?? 0,
     form,
+    isolation: isolationIn(query),
     isFollowing: follow ?? encoding === "sse",
   };
 }

@@ -4,9 +4,10 @@
 import { viewOf } from "../../base/bytes.ts";
 import { LogError } from "../../base/error.ts";
 import type { LoopShare } from "../../base/loop-share.ts";
+import { AbortedFilter } from "../../record/aborted-filter.ts";
 import { attributesAt, batchBytesAt, isControl, nextOffsetAt } from "../../record/batch-header.ts";
 import { RecordCursor } from "../../record/record-cursor.ts";
-import type { FetchPartitionResult } from "../../services.ts";
+import type { FetchPartitionResult, IsolationLevel } from "../../services.ts";
 import type { HttpContext } from "./http-context.ts";
 
 /** What a read of one partition wants. */
@@ -19,6 +20,7 @@ export interface ReadRequest {
   readonly maxRecords: number;
   readonly maxBytes: number;
   readonly waitMs: number;
+  readonly isolation: IsolationLevel;
   readonly signal: AbortSignal | null;
 }
 
@@ -26,6 +28,7 @@ export interface ReadRequest {
 export interface ReadEnd {
   readonly nextOffset: number;
   readonly highWatermark: number;
+  readonly lastStableOffset: number;
   readonly logStartOffset: number;
 }
 
@@ -40,7 +43,10 @@ export interface WalkBounds {
 /** What a record costs beside its bytes, in bytes that would cost as much; for `LoopShare.after`. */
 export const recordCostBytes = 64;
 
-/** Walks fetched batches record by record, from an offset on; control batches and records below are passed over. */
+/**
+ * Walks fetched batches record by record, from an offset on; control batches, records below and those of aborted
+ * transactions are passed over.
+ */
 export class BatchWalk {
   readonly cursor = new RecordCursor();
   /** The next offset to read, after what was taken. */
@@ -49,12 +55,15 @@ export class BatchWalk {
   #batchEnd = 0;
   #afterBatch: number;
   #isInBatch = false;
+  readonly #aborted: AbortedFilter | null;
 
   /** @param offset Where to begin; the first batch may begin below. */
   constructor(result: FetchPartitionResult, offset: number) {
     this.#result = result;
     this.nextOffset = offset;
     this.#afterBatch = offset;
+    const { abortedTransactions } = result;
+    this.#aborted = abortedTransactions.length > 0 ? new AbortedFilter(abortedTransactions) : null;
   }
 
   /**
@@ -94,7 +103,9 @@ export class BatchWalk {
     const view = viewOf(batches);
     this.#batchEnd = start + batchBytesAt(view, start);
     this.#afterBatch = nextOffsetAt(view, start);
-    const isSkipped = this.#afterBatch <= this.nextOffset || isControl(attributesAt(view, start));
+    const isAborted = this.#aborted?.isAborted(view, start) ?? false;
+    const isSkipped =
+      isAborted || this.#afterBatch <= this.nextOffset || isControl(attributesAt(view, start));
     if (isSkipped) {
       this.nextOffset = Math.max(this.nextOffset, this.#afterBatch);
     } else {
@@ -106,7 +117,8 @@ export class BatchWalk {
 }
 
 /**
- * Reads one partition: at least one record if there is one, however large; else waits.
+ * Reads one partition: at least one record if there is one, however large; else waits. What came but cannot be shown
+ * (markers, aborted records) ends the wait as well: the reader goes on behind it.
  *
  * @param take Called for each record; the cursor's bytes are valid during the call only.
  * @throws OFFSET_OUT_OF_RANGE, OFFSET_BELOW_LOG_START, UNKNOWN_TOPIC_OR_PARTITION, KAFKA_STORAGE_ERROR
@@ -116,21 +128,21 @@ export async function readPartition(
   request: ReadRequest,
   take: (cursor: RecordCursor) => void,
 ): Promise<ReadEnd> {
-  const { topic, partition, maxBytes } = request;
-  let { offset } = request;
+  const { topic, partition, maxBytes, isolation } = request;
+  let { offset, waitMs } = request;
   for (;;) {
     const fetched = await services.data.fetch({
-      maxWaitMs: request.waitMs,
-      minBytes: request.waitMs > 0 ? 1 : 0,
+      maxWaitMs: waitMs,
+      minBytes: waitMs > 0 ? 1 : 0,
       maxBytes,
-      isolation: "read_uncommitted",
+      isolation,
       partitions: [{ topic, partition, fetchOffset: offset, maxBytes }],
       signal: request.signal,
     });
     try {
       const [result] = fetched.partitions;
       if (result === undefined) throw new Error("the engine gave no answer to a fetch");
-      const { highWatermark, logStartOffset } = result;
+      const { highWatermark, lastStableOffset, logStartOffset } = result;
       if (result.error === "OFFSET_BELOW_LOG_START" && request.isFloating) {
         offset = logStartOffset;
         continue;
@@ -140,10 +152,11 @@ export async function readPartition(
       const walk = new BatchWalk(result, offset);
       const count = await walkRecords(walk, { ...request, share }, take);
       if (count > 0 || walk.nextOffset === offset) {
-        return { nextOffset: walk.nextOffset, highWatermark, logStartOffset };
+        return { nextOffset: walk.nextOffset, highWatermark, lastStableOffset, logStartOffset };
       }
       // Only batches without readable records: go on behind them.
       offset = walk.nextOffset;
+      waitMs = 0;
     } finally {
       fetched.release();
     }

@@ -1,6 +1,7 @@
 // The shapes of records in requests and replies, for the API description.
 
 import { Type } from "../../base/schema.ts";
+import { isolationSchema } from "./isolation.ts";
 import { closed, integer } from "./route-schema.ts";
 
 const bytes = Type.Object({ b64: Type.String() }, { additionalProperties: false });
@@ -63,6 +64,12 @@ export const pageOutput = Type.Object({
   records: Type.Array(recordOutput),
   nextOffset: integer,
   highWatermark: integer,
+  lastStableOffset: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      description: "While a transaction is open: where it began, and read_committed ends.",
+    }),
+  ),
   logStartOffset: integer,
 });
 
@@ -84,4 +91,5 @@ export const readQuery = {
   waitMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 60_000, default: 0 })),
   as: Type.Optional(Type.Union([Type.Literal("json"), Type.Literal("text"), Type.Literal("b64")])),
   follow: Type.Optional(Type.Boolean()),
+  isolation: isolationSchema,
 };

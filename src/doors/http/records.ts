@@ -43,7 +43,7 @@ export async function recordsPlugin(
       const partition = partitionParam(request.params.partition);
       const { topic } = request.params;
       const position = parsePosition(terms.from, "from");
-      const where = { topic, partitions: [partition] };
+      const where = { topic, partitions: [partition], isolation: terms.isolation };
       const [offset = 0] = await resolvePosition(context.services.data, position, where);
       const isFloating = position.kind === "earliest" || position.kind === "last";
       const from = { topic, partition, offset, isFloating };
@@ -68,11 +68,11 @@ export function partitionParam(text: string): number {
 type PartitionStart = Pick<ReadRequest, "topic" | "partition" | "offset" | "isFloating">;
 
 function sourceOf(context: HttpContext, terms: ReadTerms, start: PartitionStart): StreamSource {
-  const { maxRecords, maxBytes } = terms;
+  const { maxRecords, maxBytes, isolation } = terms;
   let { offset } = start;
   return {
     readOn: async (wait, take) => {
-      const request = { ...start, ...wait, offset, maxRecords, maxBytes };
+      const request = { ...start, ...wait, offset, maxRecords, maxBytes, isolation };
       const end = await readPartition(context, request, (cursor) => {
         take(cursor, start.partition, String(cursor.offset + 1));
       });
@@ -92,14 +92,17 @@ async function answer(
   reply: FastifyReply,
   { terms, from, signal }: PartitionRead,
 ): Promise<unknown> {
-  const { maxRecords, maxBytes, waitMs, form, negotiated } = terms;
-  const request: ReadRequest = { ...from, maxRecords, maxBytes, waitMs, signal };
+  const { maxRecords, maxBytes, waitMs, isolation, form, negotiated } = terms;
+  const request: ReadRequest = { ...from, maxRecords, maxBytes, waitMs, isolation, signal };
   if (negotiated.encoding === "batches") return sendBatches(context, reply, request);
   const page = new RecordPage(negotiated.encoding as PageEncoding);
   const isLine = negotiated.encoding === "ndjson";
   const place = { topic: null, partition: from.partition, form, isLine };
   const end = await readPartition(context, request, (cursor) => page.add(cursor, place));
-  const body = page.close({ ...end });
+  const { lastStableOffset, ...shown } = end;
+  // Told while a transaction is open: that is why a reader of committed records comes no further.
+  const open = lastStableOffset < end.highWatermark ? { lastStableOffset } : {};
+  const body = page.close({ ...shown, ...open });
   context.metrics.recordsOut += page.count;
   context.metrics.bytesOut += body.length;
   reply.header("varve-next-offset", String(end.nextOffset));

@@ -5,6 +5,7 @@ import { type Static, Type } from "../../base/schema.ts";
 import { LogError } from "../../base/error.ts";
 import type { ConfigChanges, TopicDescription } from "../../services.ts";
 import type { HttpContext } from "./http-context.ts";
+import { isolationIn, isolationSchema } from "./isolation.ts";
 import { parsePosition, resolvePosition } from "./positions.ts";
 import { queryOf } from "./query.ts";
 import { allowNoBody } from "./bodies.ts";
@@ -81,7 +82,10 @@ const deleteSchema = routeSchema(topicPath, {
 const offsetsSchema = routeSchema(offsetsPath, {
   tag,
   summary: "The offset in each partition at a position",
-  query: { at: Type.Optional(Type.String({ default: "latest" })) },
+  query: {
+    at: Type.Optional(Type.String({ default: "latest" })),
+    isolation: isolationSchema,
+  },
   replies: { 200: offsetsOutput },
 });
 const trimSchema = routeSchema(trimPath, {
@@ -123,12 +127,13 @@ export async function topicsPlugin(
     { schema: offsetsSchema },
     async (request, reply) => {
       const negotiated = negotiateValue(request);
-      const { at = "latest" } = queryOf(request, ["at"]);
-      const position = parsePosition(at, "at");
+      const query = queryOf(request, ["at", "isolation"]);
+      const position = parsePosition(query["at"] ?? "latest", "at");
+      const isolation = isolationIn(query);
       const { topic } = request.params;
       const { partitions } = await topics.describe(topic);
       const indexes = partitions.map(({ partition }) => partition);
-      const where = { topic, partitions: indexes };
+      const where = { topic, partitions: indexes, isolation };
       const found = await resolvePosition(context.services.data, position, where);
       const offsets = indexes.map((partition, index) => ({ partition, offset: found[index] ?? 0 }));
       sendValue(reply, negotiated, { offsets });

@@ -61,7 +61,9 @@ test("a page that takes long: the event loop turns meanwhile, and every record i
   };
   setImmediate(turn);
   const offsets: number[] = [];
-  const bounds = { offset: 0, maxRecords: 100, maxBytes: 1 << 20, waitMs: 0, signal: null };
+  const isolation = "read_committed" as const;
+  const limits = { maxRecords: 100, maxBytes: 1 << 20, waitMs: 0 };
+  const bounds = { offset: 0, ...limits, isolation, signal: null };
   const place = { topic: topic.slice("/v1/topics/".length), partition: 0, isFloating: false };
   const end = await readPartition(context, { ...place, ...bounds }, (cursor) => {
     offsets.push(cursor.offset);
