@@ -18,6 +18,7 @@ export interface GroupLimits {
   readonly sessionTimeoutMsMax: number;
   /** Taken when a member names none. */
   readonly sessionTimeoutMsDefault: number;
+  /** Kafka's clients ask for up to 2^31 - 1, when nothing is ever too slow for them. */
   readonly rebalanceTimeoutMsMax: number;
   /** Members of classic groups may not ask for less. */
   readonly classicSessionTimeoutMsMin: number;
@@ -44,7 +45,7 @@ export const defaultGroupLimits: GroupLimits = {
   sessionTimeoutMsMin: 100,
   sessionTimeoutMsMax: 1_800_000,
   sessionTimeoutMsDefault: 45_000,
-  rebalanceTimeoutMsMax: 86_400_000,
+  rebalanceTimeoutMsMax: 2_147_483_647,
   classicSessionTimeoutMsMin: 6_000,
   initialRebalanceDelayMs: 500,
   heartbeatIntervalMsMax: 5_000,

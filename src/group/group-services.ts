@@ -211,7 +211,7 @@ export class GroupServicesOver implements GroupServices {
   /** To be called after a topic was created or its partition count changed: its readers get a new target. */
   topicChanged(topic: string): void {
     const { patterns } = this.#machine;
-    patterns.topicsChanged();
+    patterns.topicChanged(topic);
     for (const group of this.#machine.groups()) {
       if (group.wants(topic, patterns)) this.#refresh(group.name);
     }
@@ -237,7 +237,6 @@ export class GroupServicesOver implements GroupServices {
     const { clock, topics } = this.#options;
     this.#sessions.restart(clock.nowMs());
     this.classic.restart();
-    this.#machine.patterns.topicsChanged();
     const gone = new Map<string, string>();
     for (const group of this.#machine.groups()) {
       this.#refresh(group.name);

@@ -47,7 +47,9 @@ export function topicsOf(
   patterns: TopicPatterns,
 ): readonly string[] {
   if (subscribedTopicRegex === null) return subscribedTopics;
-  return [...new Set([...subscribedTopics, ...patterns.topicsOf(subscribedTopicRegex)])].sort();
+  const matched = patterns.topicsOf(subscribedTopicRegex);
+  if (subscribedTopics.length === 0) return matched;
+  return [...new Set([...subscribedTopics, ...matched])].sort();
 }
 
 /** What is said of a group as a whole. */

@@ -44,11 +44,10 @@ export function checkInstance(
 ): void {
   if (instanceId === null) return;
   checkInstanceId(instanceId);
-  const holder = holderOf(group, instanceId);
-  if (holder === null) {
+  if (group.members.get(memberId)?.instanceId === instanceId) return;
+  if (holderOf(group, instanceId) === null) {
     throw new LogError("UNKNOWN_MEMBER_ID", `no member has the instance id ${instanceId}`);
   }
-  if (holder.memberId === memberId) return;
   const detail = `another member has the instance id ${instanceId} by now`;
   throw new LogError("FENCED_INSTANCE_ID", detail, { facts: { instanceId } });
 }

@@ -8,7 +8,7 @@ const keptMax = 1_000;
 
 interface Kept {
   readonly pattern: Pattern;
-  /** Null: not looked up since topics changed. */
+  /** Null: not looked up since one of them came or went. */
   topics: readonly string[] | null;
 }
 
@@ -43,9 +43,9 @@ export class TopicPatterns {
     return this.#known(regex)?.pattern.matches(topic) ?? false;
   }
 
-  /** To be called when topics have come or gone. */
-  topicsChanged(): void {
-    for (const kept of this.#kept.values()) kept.topics = null;
+  /** To be called when a topic has come or gone. */
+  topicChanged(topic: string): void {
+    for (const kept of this.#kept.values()) if (kept.pattern.matches(topic)) kept.topics = null;
   }
 
   /** Null for one that cannot be read: it was stored by a program that could. */

@@ -69,6 +69,10 @@ describe("membership: joining", () => {
     expect(namesOf(reply.assignment ?? [])).toEqual(["later-0", "later-1"]);
   });
 
+  test("nothing is too slow for it: the longest rebalance timeout a client can ask for", () => {
+    expect(join("a", { rebalanceTimeoutMs: 2 ** 31 - 1 }).memberEpoch).toBe(1);
+  });
+
   test("joining again: the same epoch and assignment, in full, and nothing written", () => {
     const first = join("a");
     const request = beat({ memberId: "a", subscribedTopics: ["t"], ownedPartitions: [] });
@@ -101,6 +105,7 @@ describe("membership: joining", () => {
     expect(refusal("m", { ...good, subscribedTopics: null })).toBe("INVALID_REQUEST");
     expect(refusal("m", { ...good, ...owning(1) })).toBe("INVALID_REQUEST");
     expect(refusal("m", { ...good, rebalanceTimeoutMs: -1 })).toBe("INVALID_REQUEST");
+    expect(refusal("m", { ...good, rebalanceTimeoutMs: 2 ** 31 })).toBe("INVALID_REQUEST");
     expect(refusal("m", { ...good, memberEpoch: -3 })).toBe("INVALID_REQUEST");
     expect(refusal("m", { ...good, memberEpoch: 1.5 })).toBe("INVALID_REQUEST");
     for (const sessionTimeoutMs of [0, 99, 1_800_001, 1000.5, Number.NaN]) {

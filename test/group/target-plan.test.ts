@@ -54,7 +54,7 @@ describe("target plan", () => {
     const x = memberOf("x", "a.*");
     group.putMember(x);
     const changed = (): boolean => {
-      context.patterns.topicsChanged();
+      for (const name of ["a1", "a2", "b2"]) context.patterns.topicChanged(name);
       const isChanged = haveTopicsChanged(group, context);
       apply(planTargets(group, group.members, context));
       return isChanged;
