@@ -26,7 +26,11 @@ const joinGroup: Handler<"joinGroup"> = async (request, call, context) => {
   }
 };
 
-// The group keeps the bytes, so they are copied out of the frame.
+// The group keeps the bytes, so they are copied out of the frame. (The slice of a Buffer is no copy.)
+function ownBytes(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
+}
+
 function joinRequestOf(request: RequestOf<"joinGroup">, call: KafkaCall): JoinGroupRequest {
   const { groupId, memberId, groupInstanceId, protocolType, sessionTimeoutMs } = request;
   const { version, clientId, clientHost } = call;
@@ -37,7 +41,7 @@ function joinRequestOf(request: RequestOf<"joinGroup">, call: KafkaCall): JoinGr
     protocolType,
     protocols: request.protocols.map(({ name, metadata }) => ({
       name,
-      metadata: metadata.slice(),
+      metadata: ownBytes(metadata),
     })),
     sessionTimeoutMs,
     rebalanceTimeoutMs: version === 0 ? sessionTimeoutMs : request.rebalanceTimeoutMs,
@@ -61,7 +65,7 @@ function refusedJoin(
 const syncGroup: Handler<"syncGroup"> = async (request, { signal }, context) => {
   const { groupId, generationId, memberId, groupInstanceId, protocolType, protocolName } = request;
   const assignments = request.assignments.map((each) => {
-    return { memberId: each.memberId, assignment: each.assignment.slice() };
+    return { memberId: each.memberId, assignment: ownBytes(each.assignment) };
   });
   try {
     const synced = context.services.classicGroups.sync({

@@ -70,7 +70,7 @@ const offsetFetch: Handler<"offsetFetch"> = async (request, { version }, context
       request.groups.map(async ({ groupId, memberId, memberEpoch, topics }) => {
         // A group that is named often would come back as often, with all it has.
         if (repeated.has(groupId)) return repeatedGroup(groupId);
-        const member = memberId === null || memberEpoch < 0 ? null : { memberId, memberEpoch };
+        const member = memberId === null ? null : { memberId, memberEpoch };
         const places = topics === null ? null : placesOf(topics.map(numbered));
         return await fetchGroup(context, { groupId, places, options: { member, requireStable } });
       }),

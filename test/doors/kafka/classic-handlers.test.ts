@@ -108,6 +108,7 @@ describe("join group", () => {
     await ask("joinGroup", 5, asked);
     const assignments = [{ memberId: "m", assignment: text("work") }];
     await ask("syncGroup", 3, { groupId: "g", generationId: 1, memberId: "m", assignments });
+    for (const bytes of kept) expect(bytes.buffer.byteLength).toBe(bytes.length);
     expect(kept.map((bytes) => Buffer.from(bytes).toString())).toEqual([
       "of range",
       "of roundrobin",

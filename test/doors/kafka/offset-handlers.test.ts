@@ -167,13 +167,17 @@ describe("offset fetch", () => {
     expect(oldest.topics[0]?.partitions.map(({ errorCode }) => errorCode)).toEqual([113, 113]);
     const old = await ask("offsetFetch", 7, { groupId: "g", topics, requireStable: true });
     expect([old.errorCode, old.topics]).toEqual([113, []]);
-    const groups = [{ groupId: "g", memberId: "m", memberEpoch: 4, topics }];
+    const groups = [
+      { groupId: "g", memberId: "m", memberEpoch: 4, topics },
+      { groupId: "h", memberId: "m", memberEpoch: -1, topics },
+    ];
     const { groups: answered } = await ask("offsetFetch", 9, { groups });
-    expect(answered).toEqual([{ groupId: "g", topics: [], errorCode: 113 }]);
+    expect(answered[0]).toEqual({ groupId: "g", topics: [], errorCode: 113 });
     expect(options).toEqual([
       { member: null, requireStable: false },
       { member: null, requireStable: true },
       { member: { memberId: "m", memberEpoch: 4 }, requireStable: false },
+      { member: { memberId: "m", memberEpoch: -1 }, requireStable: false },
     ]);
   });
 
