@@ -20,6 +20,7 @@ import {
   defaultTransactionLimits,
   type TransactionLimits,
 } from "../../src/transaction/transaction-commands.ts";
+import type { Transaction } from "../../src/transaction/transaction.ts";
 import { TransactionServicesOver } from "../../src/transaction/transaction-services.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { MemoryStateLog } from "./memory-state-log.ts";
@@ -161,5 +162,21 @@ export function offsetOf(
     groupInstanceId: null,
     generationIdOrMemberEpoch: -1,
     offsets: [{ topic: "t", partition: 0, offset, metadata: "" }],
+  };
+}
+
+/** A transaction of producer 5 at epoch 3 that has done nothing yet. */
+export function transactionOf(differing: Partial<Transaction> = {}): Transaction {
+  return {
+    producerId: 5,
+    producerEpoch: 3,
+    previous: null,
+    timeoutMs: 60_000,
+    state: "Empty",
+    startedAtMs: -1,
+    updatedAtMs: 1000,
+    partitions: new Map(),
+    groups: new Set(),
+    ...differing,
   };
 }
