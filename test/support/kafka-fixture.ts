@@ -7,7 +7,7 @@ import type { Door } from "../../src/doors/door.ts";
 import type { Listener } from "../../src/doors/kafka/handler.ts";
 import { createKafkaDoor } from "../../src/doors/kafka/kafka-door.ts";
 import type { KafkaLimits } from "../../src/doors/kafka/kafka-limits.ts";
-import type { Engine } from "../../src/engine.ts";
+import type { Engine, EngineSettings } from "../../src/engine.ts";
 import type { Services } from "../../src/services.ts";
 import { openTestEngine } from "./engines.ts";
 import { KafkaWire } from "./kafka-wire.ts";
@@ -18,6 +18,8 @@ export interface KafkaFixtureOptions {
   /** The door's; the machine's own when absent. */
   readonly clock?: Clock;
   readonly advertised?: Listener | null;
+  /** The engine's. */
+  readonly settings?: Partial<EngineSettings>;
   /** What the door asks instead of the engine, made of the engine's services. */
   readonly services?: (services: Services) => Services;
 }
@@ -38,7 +40,7 @@ export interface KafkaFixture {
 
 /** Opens one. */
 export async function openKafka(options: KafkaFixtureOptions = {}): Promise<KafkaFixture> {
-  const { engine } = await openTestEngine();
+  const { engine } = await openTestEngine({ settings: options.settings ?? {} });
   const logged: { message: string; facts: object }[] = [];
   const ignore = (): void => undefined;
   const note: Logger["warn"] = (facts, message) => {

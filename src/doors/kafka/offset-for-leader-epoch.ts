@@ -1,4 +1,4 @@
-// OffsetForLeaderEpoch (23): where the records of a leader epoch end. There is one epoch, and it ends where the log does.
+// OffsetForLeaderEpoch (23): where the records of a leader epoch end. There is one, and it ends where the log does.
 
 import type { EncodableResponse } from "../../protocol/apis.ts";
 import { type ListOffsetsResult, listOffsetsTimestamp } from "../../services.ts";

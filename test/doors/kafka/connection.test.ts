@@ -84,6 +84,23 @@ test("pipelining: a hundred produce requests at once: each is appended after the
   expect(await readValues(engine, "t")).toEqual(numbers.map((id) => `v${id}`));
 });
 
+test("pipelining: with too little room for appends: they wait for it in the order they came", async () => {
+  const { engine, wire } = await open({ settings: { inFlightBytesMax: 400 } });
+  await createTopic(engine, "t");
+  const client = await wire();
+  const values = Array.from({ length: 150 }, (_, number) => `v${number}`);
+  const frames = values.map((value, correlationId) => produceFrame([value], { correlationId }));
+  client.send(Buffer.concat(frames));
+  for (const id of values.keys()) {
+    const answer = decodeResponse("produce", 9, await client.next());
+    expect(answer.body.responses[0]?.partitionResponses[0]).toMatchObject({
+      errorCode: 0,
+      baseOffset: id,
+    });
+  }
+  expect(await readValues(engine, "t")).toEqual(values);
+});
+
 test("frames: one byte at a time: are answered as if they came whole", async () => {
   const { engine, wire } = await open();
   await createTopic(engine, "t");
