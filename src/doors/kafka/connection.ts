@@ -5,7 +5,6 @@
 
 import { setMaxListeners } from "node:events";
 import type { Socket } from "node:net";
-import type { ByteBudget } from "../../base/byte-budget.ts";
 import { AnswerQueue, type AnswerSlot } from "./answer-queue.ts";
 import { type IncomingRequest, readRequest } from "./dispatch.ts";
 import { nameError } from "./error-code.ts";
@@ -13,6 +12,7 @@ import { FrameSplitter } from "./frame-splitter.ts";
 import type { KafkaCall, KafkaContext, Listener, ServingTable } from "./handler.ts";
 import type { KafkaMetrics } from "./kafka-metrics.ts";
 import { plainAddress } from "./listener.ts";
+import type { RequestRoom } from "./request-room.ts";
 
 /** What a connection works with. */
 export interface ConnectionOptions {
@@ -20,8 +20,8 @@ export interface ConnectionOptions {
   readonly serving: ServingTable;
   readonly context: KafkaContext;
   readonly metrics: KafkaMetrics;
-  /** Bytes of requests in memory, of all connections together. */
-  readonly budget: ByteBudget;
+  /** Of all connections together. */
+  readonly room: RequestRoom;
   /** Where this client is told to connect. */
   readonly listener: Listener;
   /** Hears that the connection has gone. */
@@ -39,7 +39,7 @@ export class Connection {
   readonly #gone = new AbortController();
   readonly #clientHost: string;
   #software = "";
-  /** Bytes of the frame that is being gathered, taken from the budget. */
+  /** Bytes of the frame that is being gathered, taken from the room. */
   #gatheredBytes = 0;
   #isWaitingForRoom = false;
   /** The client has said its last word; what has arrived is still done. */
@@ -154,7 +154,7 @@ export class Connection {
   #begin(frame: Buffer): void {
     const bytes = this.#gatheredBytes;
     this.#gatheredBytes = 0;
-    const giveBack = (): void => this.#options.budget.give(bytes);
+    const giveBack = (): void => this.#options.room.give(bytes);
     let request: IncomingRequest;
     try {
       request = readRequest(this.#options.serving, frame);
@@ -204,13 +204,13 @@ export class Connection {
   }
 
   #takeRoom(bytes: number): boolean {
-    const { budget } = this.#options;
-    if (budget.tryTake(bytes)) {
+    const { room } = this.#options;
+    if (room.tryTake(bytes)) {
       this.#gatheredBytes = bytes;
       return true;
     }
     this.#isWaitingForRoom = true;
-    budget.take(bytes).then(
+    room.take(bytes).then(
       () => this.#onRoom(bytes),
       (error: unknown) => {
         this.#isWaitingForRoom = false;
@@ -223,7 +223,7 @@ export class Connection {
   #onRoom(bytes: number): void {
     this.#isWaitingForRoom = false;
     if (this.#isClosed) {
-      this.#options.budget.give(bytes);
+      this.#options.room.give(bytes);
       return;
     }
     this.#gatheredBytes = bytes;
@@ -302,7 +302,7 @@ export class Connection {
     this.#isEnding = true;
     this.#gone.abort();
     this.#answers.close();
-    this.#options.budget.give(this.#gatheredBytes);
+    if (this.#gatheredBytes > 0) this.#options.room.give(this.#gatheredBytes);
     this.#gatheredBytes = 0;
     this.#options.onClosed();
   }

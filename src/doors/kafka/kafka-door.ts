@@ -2,7 +2,6 @@
 
 import { Registry } from "prom-client";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { ByteBudget } from "../../base/byte-budget.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Services } from "../../services.ts";
@@ -13,6 +12,7 @@ import { defaultKafkaLimits, type KafkaLimits } from "./kafka-limits.ts";
 import { KafkaMetrics } from "./kafka-metrics.ts";
 import { listenerFor, listenerText } from "./listener.ts";
 import { exportMetrics } from "./metrics-export.ts";
+import { RequestRoom } from "./request-room.ts";
 import { serving } from "./serving.ts";
 
 /** What the door is built from. */
@@ -50,7 +50,7 @@ class KafkaDoor implements Door {
   readonly #options: KafkaDoorOptions;
   readonly #context: KafkaContext;
   readonly #metrics = new KafkaMetrics();
-  readonly #budget: ByteBudget;
+  readonly #room: RequestRoom;
   readonly #server: Server;
   readonly #connections = new Set<Connection>();
   readonly #checkIntervalMs: number;
@@ -63,16 +63,15 @@ class KafkaDoor implements Door {
     const { services, clock, logger, clusterId } = options;
     const limits = { ...defaultKafkaLimits, ...options.limits };
     this.#context = { services, clock, logger, clusterId, nodeId, limits };
-    this.#budget = new ByteBudget({
+    this.#room = new RequestRoom({
       clock,
-      name: "Kafka requests in memory",
       bytesMax: limits.requestBytesInFlightMax,
       waitMsMax: limits.requestTimeoutMs,
       waitersMax: limits.connectionsMax,
     });
     const { idleTimeoutMs, requestTimeoutMs, stallTimeoutMs } = limits;
     this.#checkIntervalMs = Math.min(idleTimeoutMs, requestTimeoutMs, stallTimeoutMs) / 4;
-    exportMetrics(options.registry ?? new Registry(), this.#metrics, () => this.#budget.takenBytes);
+    exportMetrics(options.registry ?? new Registry(), this.#metrics, () => this.#room.takenBytes);
     // Half-open: a client that has said its last word still hears the answers to it.
     this.#server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true });
     this.#server.maxConnections = limits.connectionsMax;
@@ -117,7 +116,7 @@ class KafkaDoor implements Door {
       });
     }
     cut.cancel();
-    this.#budget.close();
+    this.#room.close();
   }
 
   #accept(socket: Socket): void {
@@ -132,7 +131,7 @@ class KafkaDoor implements Door {
       serving,
       context: this.#context,
       metrics: this.#metrics,
-      budget: this.#budget,
+      room: this.#room,
       listener: listenerFor(this.#options.advertised, socket),
       onClosed: () => {
         this.#metrics.connectionsOpen--;
