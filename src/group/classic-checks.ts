@@ -3,7 +3,7 @@
 import { LogError } from "../base/error.ts";
 import type { JoinGroupRequest } from "../services.ts";
 import type { ClassicGroup, ClassicMember } from "./classic-group.ts";
-import { commonProtocols } from "./classic-protocols.ts";
+import { commonProtocols, isSameProtocols } from "./classic-protocols.ts";
 import type { GroupLimits } from "./group-context.ts";
 
 /** How a caller names itself: by member id and, when it is static, by instance id as well. */
@@ -106,6 +106,9 @@ export function checkProtocols(
     const detail = `the group is of the type '${group.protocolType}', not '${request.protocolType}'`;
     throw new LogError("INCONSISTENT_GROUP_PROTOCOL", detail);
   }
+  const known = replacedId === null ? undefined : group.members.get(replacedId);
+  // What was accepted before holds still.
+  if (known !== undefined && isSameProtocols(known.protocols, request.protocols)) return;
   if (commonProtocols([...others, request]).length > 0) return;
   throw new LogError("INCONSISTENT_GROUP_PROTOCOL", "the members share none of these protocols");
 }
