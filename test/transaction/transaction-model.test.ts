@@ -6,31 +6,15 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { LogError } from "../../src/base/error.ts";
 import { silentLogger } from "../../src/base/logger.ts";
-import { type Random, seededRandom } from "../../src/base/random.ts";
+import { seededRandom } from "../../src/base/random.ts";
 import type { ProducerIdentity, TransactionalProducer } from "../../src/services.ts";
-import type { MarkerWriter, OffsetParticipant } from "../../src/transaction/participants.ts";
 import { defaultTransactionLimits } from "../../src/transaction/transaction-commands.ts";
 import { TransactionServicesOver } from "../../src/transaction/transaction-services.ts";
 import { FakeClock, settle } from "../support/fake-clock.ts";
 import { MemoryStateLog } from "../support/memory-state-log.ts";
+import { type Deed, Deeds, type Outcome } from "../support/transaction-deeds.ts";
 import { initOf, offsetOf, places } from "../support/transaction-world.ts";
 
-type Outcome = "commit" | "abort";
-
-/** A transaction as the client that began it knows it. */
-interface Deed {
-  readonly name: string;
-  /** Outcomes it asked for, and the one it was told to have. */
-  readonly asked: Set<Outcome>;
-  answered: Outcome | null;
-  /** What became of what it wrote. */
-  readonly outcomes: Set<Outcome>;
-}
-
-/** What one participant holds of one producer and nobody has ended yet. */
-type Undecided = Map<string, Deed[]>;
-
-const storage = new LogError("KAFKA_STORAGE_ERROR", "refused");
 const diskFull = new LogError("DISK_FULL", "no room");
 const outcomeNames = ["commit", "abort"] as const;
 const lostCodes = ["DISK_FULL", "COORDINATOR_LOAD_IN_PROGRESS", "CONCURRENT_TRANSACTIONS"];
@@ -65,9 +49,7 @@ class Client {
 
 class World {
   readonly clock = new FakeClock();
-  readonly #random: Random;
-  readonly #undecided: Undecided = new Map();
-  readonly #deeds: Deed[] = [];
+  readonly #deeds: Deeds;
   /** Whoever was given a pair, `id/epoch`. */
   readonly #granted = new Map<string, Client>();
   /** The pair last given for a transactional id. */
@@ -76,17 +58,19 @@ class World {
   readonly clients = ["a", "a", "b"].map((id) => new Client(id));
   log = new MemoryStateLog();
   #life = 0;
-  #mayFail = true;
   services: TransactionServicesOver;
 
-  private constructor(services: TransactionServicesOver, random: Random) {
+  private constructor(services: TransactionServicesOver, deeds: Deeds) {
     this.services = services;
-    this.#random = random;
+    this.#deeds = deeds;
   }
 
   static async open(seed: number): Promise<World> {
     // The services are made by the world itself: it is their world of partitions and groups.
-    const world = new World(null as unknown as TransactionServicesOver, seededRandom(seed));
+    const world = new World(
+      null as unknown as TransactionServicesOver,
+      new Deeds(seededRandom(seed)),
+    );
     await world.#reopen();
     return world;
   }
@@ -141,24 +125,12 @@ class World {
 
   /** All goes well from now on: everything comes to an end, and to one end. */
   async quiet(): Promise<void> {
-    this.#mayFail = false;
+    this.#deeds.mayFail = false;
     this.log.autoSync = true;
     this.log.sync();
     for (let round = 0; round < 6; round++) await this.clock.run(30_000);
     expect(this.services.openCount).toBe(0);
-    for (const [where, deeds] of this.#undecided) {
-      expect(
-        deeds.map(({ name }) => name),
-        `left open in ${where}`,
-      ).toEqual([]);
-    }
-    for (const { name, outcomes, answered, asked } of this.#deeds) {
-      expect(outcomes.size, `outcomes of ${name}`).toBeLessThanOrEqual(1);
-      const [outcome = null] = outcomes;
-      if (outcome === null) continue;
-      if (answered !== null) expect(outcome, name).toBe(answered);
-      if (outcome === "commit") expect(asked, name).toContain("commit");
-    }
+    this.#deeds.check();
     await this.services.close();
   }
 
@@ -208,22 +180,10 @@ class World {
     );
   }
 
-  #begin(client: Client): Deed {
-    const deed: Deed = {
-      name: `${client.transactionalId} ${this.#deeds.length}`,
-      asked: new Set(),
-      answered: null,
-      outcomes: new Set(),
-    };
-    client.deed = deed;
-    this.#deeds.push(deed);
-    return deed;
-  }
-
   #add(client: Client, partition: number): void {
     const { producer } = client;
     if (client.isBusy || producer === null || client.ending !== null) return;
-    if (client.deed === null) this.#begin(client);
+    client.deed ??= this.#deeds.begin(client.transactionalId);
     this.#call(client, this.services.addPartitions(producer, places(partition)), {
       done: () => undefined,
       refused: (code) => {
@@ -242,18 +202,19 @@ class World {
       expect(this.#latest.get(client.transactionalId), "the fenced write nothing").toEqual(
         client.pair,
       );
-      if (deed !== null) this.#hold(`t-${place.partition} ${producer.producerId}`, deed);
+      if (deed !== null) this.#deeds.hold(`t-${place.partition} ${producer.producerId}`, deed);
     }
   }
 
   #offsets(client: Client, what: number): void {
     const { producer, deed } = client;
     if (client.isBusy || producer === null || client.ending !== null) return;
-    const kept = deed ?? this.#begin(client);
+    const kept = deed ?? this.#deeds.begin(client.transactionalId);
+    client.deed = kept;
     const isFirst = what % 2 === 0;
     const call = isFirst
       ? this.services.addOffsets(producer, "g")
-      : this.services.commitOffsets(offsetOf(producer, "g", this.#deeds.indexOf(kept)));
+      : this.services.commitOffsets(offsetOf(producer, "g", this.#deeds.numberOf(kept)));
     this.#call<unknown>(client, call, {
       done: () => undefined,
       refused: (code) => {
@@ -315,7 +276,8 @@ class World {
   }
 
   async #reopen(): Promise<void> {
-    const { markers, offsets } = this.#participants(this.#life);
+    const life = this.#life;
+    const { markers, offsets } = this.#deeds.participants(() => life === this.#life);
     this.services = await TransactionServicesOver.open({
       log: this.log,
       markers,
@@ -325,49 +287,6 @@ class World {
       limits: { ...defaultTransactionLimits, idExpirationMs: 100_000 },
       snapshotGrowthBytes: 3000,
     });
-  }
-
-  #hold(key: string, deed: Deed): void {
-    this.#undecided.set(key, [...(this.#undecided.get(key) ?? []), deed]);
-  }
-
-  #decide(key: string, isCommit: boolean): void {
-    for (const deed of this.#undecided.get(key) ?? []) {
-      deed.outcomes.add(isCommit ? "commit" : "abort");
-    }
-    this.#undecided.delete(key);
-  }
-
-  /** Those of one life of the server: of another they hear nothing, and never answer. */
-  #participants(life: number): { markers: MarkerWriter; offsets: OffsetParticipant } {
-    const take = async (work: () => void): Promise<void> => {
-      if (life !== this.#life) return new Promise(() => undefined);
-      const dice = this.#mayFail ? this.#random.below(10) : 9;
-      if (dice < 2) throw storage;
-      work();
-      if (dice > 3 && dice < 8) await settle(dice - 3);
-      // It is there, and nobody hears of it.
-      if (dice === 3) throw storage;
-    };
-    return {
-      markers: {
-        refusalOf: () => null,
-        appendMarker: ({ topic, partition }, { producerId, isCommit }) =>
-          take(() => this.#decide(`${topic}-${partition} ${producerId}`, isCommit)),
-        describeProducers: () => [],
-      },
-      offsets: {
-        commitPending: async ({ producerId, offsets }) => {
-          const deed = this.#deeds[offsets[0]?.offset ?? -1];
-          await take(() => {
-            if (deed !== undefined) this.#hold(`g ${producerId}`, deed);
-          });
-          return [];
-        },
-        endTransaction: (group, { producerId }, isCommit) =>
-          take(() => this.#decide(`${group} ${producerId}`, isCommit)),
-      },
-    };
   }
 }
 
