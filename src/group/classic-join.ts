@@ -110,7 +110,7 @@ function replaceStatic(join: Join, old: ClassicMember): JoinDecision {
 interface Replacement {
   readonly old: ClassicMember;
   readonly member: ClassicMember;
-  readonly members: ReadonlyMap<string, ClassicMember>;
+  readonly members: Map<string, ClassicMember>;
 }
 
 /** Nothing changes but the id: the generation and its assignment stay. */

@@ -28,7 +28,8 @@ export interface RebalancesOptions {
 
 /** A change of the members, for `change`. */
 export interface MembersChange {
-  readonly members: ReadonlyMap<string, ClassicMember>;
+  /** All of them; the caller gives the map away. */
+  readonly members: Map<string, ClassicMember>;
   readonly protocolType: string;
   readonly leaderId: string | null;
 }
@@ -94,7 +95,7 @@ export class ClassicRebalances {
     const hasNewcomer = !isNew && members.size > group.members.size;
     const initial = group.rebalance === null ? this.#initialDelay(group) : group.rebalance.initial;
     if (initial !== null) initial.hasNewcomer ||= hasNewcomer;
-    group.rebalance = { members: new Map(members), protocolType, leaderId, initial };
+    group.rebalance = { members, protocolType, leaderId, initial };
     if (!isNew) return;
     this.#timers.cancel(`sync ${name}`);
     group.unsyncedIds.clear();
