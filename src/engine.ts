@@ -1,8 +1,8 @@
 // The embedded engine: a data directory opened for use, as the services that doors ask.
 //
 // Opening goes upward: lock and read the directory, open the topics, load the groups, load the transactions. Closing
-// goes down: refuse new work, let what runs end, stop transactions and groups, close the logs, mark the stop as orderly,
-// let the lock go.
+// goes down: refuse new work, let what runs end, stop transactions and groups, close the logs, mark the stop as
+// orderly, let the lock go.
 
 import { type Clock, systemClock } from "./base/clock.ts";
 import { type Logger, silentLogger } from "./base/logger.ts";

@@ -1,4 +1,5 @@
-// Gives out producer ids, each once and never again: from blocks that are reserved in the log before any of them counts.
+// Gives out producer ids, each once and never again: from blocks that are reserved in the log before any of them
+// counts.
 
 import type { TransactionEvent } from "./transaction-events.ts";
 import type { TransactionMachine } from "./transaction-machine.ts";

@@ -1,4 +1,5 @@
-// Transactions on a log in memory and a clock that stands still, with partitions and groups that fail when they are told.
+// Transactions on a log in memory and a clock that stands still, with partitions and groups that fail when they are
+// told to.
 
 import { LogError } from "../../src/base/error.ts";
 import { silentLogger } from "../../src/base/logger.ts";
