@@ -18,7 +18,7 @@ import type { TransactionCommands } from "./transaction-commands.ts";
 import type { TransactionEvent } from "./transaction-events.ts";
 import type { NamedTransaction } from "./transaction-machine.ts";
 
-const markersAtOnce = 16;
+const atOnce = 16;
 const retryMsMin = 50;
 const retryMsMax = 10_000;
 
@@ -41,6 +41,12 @@ interface Completion {
   retryMs: number;
   /** Told whether it is done; false: nobody can say. */
   readonly waiters: Set<(isDone: boolean) => void>;
+}
+
+/** What an attempt left undone, and the first reason for it. */
+interface Tried<Item> {
+  readonly failed: readonly Item[];
+  readonly error: unknown;
 }
 
 /** All decisions that are not carried out yet, by transactional id. */
@@ -143,15 +149,15 @@ export class Completer {
       return;
     }
     if (!this.#isCurrent(transactionalId, completion)) return;
-    const [partitions, groups] = await Promise.all([
+    const [markers, ends] = await Promise.all([
       this.#writeMarkers(completion),
       this.#settleGroups(completion),
     ]);
-    completion.partitions = partitions;
-    completion.groups = groups;
+    completion.partitions = markers.failed;
+    completion.groups = ends.failed;
     if (!this.#isCurrent(transactionalId, completion)) return;
-    if (partitions.length + groups.length > 0) {
-      this.#retry(transactionalId, completion, null);
+    if (markers.failed.length + ends.failed.length > 0) {
+      this.#retry(transactionalId, completion, markers.error ?? ends.error);
       return;
     }
     try {
@@ -163,7 +169,10 @@ export class Completer {
 
   #retry(transactionalId: string, completion: Completion, error: unknown): void {
     if (!this.#isCurrent(transactionalId, completion)) return;
-    if (error !== null) this.#warn(error, { transactionalId });
+    // One line for all that failed: a transaction may have thousands of partitions.
+    const { partitions, groups } = completion;
+    const facts = { transactionalId, partitions: partitions.length, groups: groups.length };
+    this.#options.logger.warn({ err: error, ...facts }, "a transaction cannot be completed yet");
     if (this.#options.coordinator.state === "failed") {
       this.#forget(transactionalId, false);
       return;
@@ -175,56 +184,43 @@ export class Completer {
     });
   }
 
-  /** Those that failed. */
-  async #writeMarkers({ transaction, partitions }: Completion): Promise<readonly TopicPartition[]> {
+  #writeMarkers({ transaction, partitions }: Completion): Promise<Tried<TopicPartition>> {
     const { producerId, producerEpoch, state } = transaction;
     const isCommit = state === "PrepareCommit";
     const marker = { producerId, producerEpoch, coordinatorEpoch: 0, isCommit };
-    const areDone = await mapParallel(partitions, {
-      limit: markersAtOnce,
-      work: (place) =>
-        this.#try(() => this.#options.markers.appendMarker(place, marker), {
-          ...place,
-          producerId,
-        }),
+    return tryEach(partitions, (place) => this.#options.markers.appendMarker(place, marker));
+  }
+
+  #settleGroups({ transaction, groups }: Completion): Promise<Tried<string>> {
+    const isCommit = transaction.state === "PrepareCommit";
+    return tryEach(groups, (group) => {
+      return this.#options.offsets.endTransaction(group, transaction, isCommit);
     });
-    return partitions.filter((_, index) => areDone[index] !== true);
-  }
-
-  /** Those that failed. */
-  async #settleGroups({ transaction, groups }: Completion): Promise<readonly string[]> {
-    const { producerId, state } = transaction;
-    const isCommit = state === "PrepareCommit";
-    const areDone = await mapParallel(groups, {
-      limit: markersAtOnce,
-      work: (group) =>
-        this.#try(() => this.#options.offsets.endTransaction(group, transaction, isCommit), {
-          group,
-          producerId,
-        }),
-    });
-    return groups.filter((_, index) => areDone[index] !== true);
-  }
-
-  /** Whether it is done. One that fails does not keep the others from ending. */
-  async #try(work: () => Promise<void>, facts: object): Promise<boolean> {
-    try {
-      await work();
-      return true;
-    } catch (error) {
-      if (hasNothingToEnd(error)) return true;
-      this.#warn(error, facts);
-      return false;
-    }
-  }
-
-  #warn(error: unknown, facts: object): void {
-    this.#options.logger.warn({ err: error, ...facts }, "a transaction cannot be completed yet");
   }
 
   #isCurrent(transactionalId: string, completion: Completion): boolean {
     return this.#completions.get(transactionalId) === completion;
   }
+}
+
+/** One that fails does not keep the others from being tried. */
+async function tryEach<Item>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<void>,
+): Promise<Tried<Item>> {
+  const failed: Item[] = [];
+  let error: unknown = null;
+  const tryOne = async (item: Item): Promise<void> => {
+    try {
+      await work(item);
+    } catch (cause) {
+      if (hasNothingToEnd(cause)) return;
+      failed.push(item);
+      error ??= cause;
+    }
+  };
+  await mapParallel(items, { limit: atOnce, work: tryOne });
+  return { failed, error };
 }
 
 function isSameDecision(one: Transaction, other: Transaction): boolean {
