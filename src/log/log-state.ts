@@ -1,8 +1,8 @@
 // What the parts of one log share: its segments, its positions, its health. All changes are synchronous.
 //
-// At every instant logStartOffset <= last stable offset <= highWatermark <= end of what is written <= logEndOffset (the next offset to be
-// given), and none of the first three ever goes back. Only `logEndOffset` does, when batches that nobody has been told
-// of are given up for lack of room.
+// At every instant logStartOffset <= lastStableOffset <= highWatermark <= end of what is written <= logEndOffset (the
+// next offset to be given), and none of the first four ever goes back. Only `logEndOffset` does, when batches that
+// nobody has been told of are given up for lack of room.
 
 import { assert } from "../base/assert.ts";
 import { LogError } from "../base/error.ts";

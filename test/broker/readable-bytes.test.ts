@@ -28,6 +28,22 @@ describe("readable bytes", () => {
     expect(readable.total).toBeGreaterThanOrEqual(55 * 1024 * 1024);
   });
 
+  test("far more appended than can be read: never less is counted, and all of it in the end", () => {
+    const readable = new ReadableBytes(0);
+    for (let offset = 0; offset < 10_000; offset++) {
+      readable.appended({ baseOffset: offset, nextOffset: offset + 1, bytes: 10 });
+    }
+    readable.advancedTo(10_000);
+    expect(readable.total).toBe(100_000);
+    const slow = new ReadableBytes(0);
+    for (let offset = 0; offset < 5000; offset++) {
+      slow.appended({ baseOffset: offset, nextOffset: offset + 1, bytes: 10 });
+    }
+    slow.advancedTo(1001);
+    expect(slow.total).toBeGreaterThanOrEqual(10_010);
+    expect(slow.total).toBeLessThanOrEqual(10_040);
+  });
+
   test("any order of appends and advances: the total is the bytes below the high watermark", () => {
     const steps = fc.array(
       fc.record({ records: fc.integer({ min: 1, max: 5 }), bytes: fc.nat(1000), syncs: fc.nat(2) }),

@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { codecNames } from "../../../src/record/compression.ts";
+import { encodeSnapshot } from "../../../src/log/producer-snapshot.ts";
+import { encodeAborted } from "../../../src/log/transaction-index.ts";
 import { varve } from "../../support/cli-run.ts";
 import { nameOf, writeSegment } from "../../support/segment-files.ts";
 
@@ -39,6 +41,23 @@ test("dump: a directory: segment and both indexes, in name order", async () => {
   const text = (await dump(directory)).stdout.toString();
   expect(text).toMatch(/\.index \(1 entries\)\nentry offset=23 position=\d+\n/);
   expect(text).toMatch(/\.timeindex \(1 entries\)\nentry timestampMs=1700000022001 offset=23\n/);
+});
+
+test("dump: what is kept of producers: aborted transactions, and producers of a snapshot", async () => {
+  writeSegment(directory, { base: 20, batches: 1, recordsInBatch: 2 });
+  const span = { producerId: 7, firstOffset: 20, lastOffset: 21, lastStableOffset: 22 };
+  writeFileSync(file(".txnindex"), encodeAborted([span]));
+  const producer = { producerId: 7, producerEpoch: 1, coordinatorEpoch: 0, lastTimestampMs: 5 };
+  const rest = { lastSeenMs: 0, currentTransactionStart: -1, batches: [] };
+  writeFileSync(file(".snapshot"), encodeSnapshot([{ ...producer, ...rest }]));
+  const text = (await dump(directory)).stdout.toString();
+  expect(text).toContain(
+    ".txnindex (1 entries)\naborted producerId=7 firstOffset=20 lastOffset=21 lastStableOffset=22\n",
+  );
+  expect(text).toContain(
+    ".snapshot (1 producers)\nproducer producerId=7 producerEpoch=1 coordinatorEpoch=0 " +
+      "lastTimestampMs=5 currentTransactionStart=-1 firstSequence=-1 lastSequence=-1 lastOffset=-1\n",
+  );
 });
 
 test("dump: --json: one object a line, bytes that are no text as hexadecimal digits", async () => {

@@ -132,11 +132,20 @@ describe("produce: ndjson", () => {
 describe("produce: failures", () => {
   const lines = Array.from({ length: 100 }, (_, index) => `${index}`);
 
-  test("a lost reply: not sent again; resuming where it says stores no gap", async () => {
+  test("lost replies: sent again until all is acknowledged, each record once", async () => {
+    let posts = 0;
+    server.spoilReply = ({ method }) => (method === "POST" && posts++ % 3 === 1 ? "break" : null);
+    const stdin = `${lines.join("\n")}\n`;
+    const made = await produce(["logs", "--batch-records", "10"], { stdin });
+    expect(made.stderr).toContain("produced 100 records");
+    expect(server.values("logs", 0)).toEqual(lines);
+  });
+
+  test("a lost reply with acks 1: not sent again; resuming where it says stores no gap", async () => {
     let posts = 0;
     server.spoilReply = ({ method }) => (method === "POST" && ++posts === 4 ? "break" : null);
     const stdin = `${lines.join("\n")}\n`;
-    const made = await produce(["logs", "--batch-records", "10"], { stdin });
+    const made = await produce(["logs", "--batch-records", "10", "--acks", "1"], { stdin });
     expect(made.code).toBe(1);
     expect(made.stderr).toContain(
       "the first 30 records are acknowledged, resume with --skip 30; of those after them 0 are acknowledged and 10 may be stored\n",
