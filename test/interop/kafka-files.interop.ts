@@ -1,5 +1,5 @@
-// Apache Kafka's own DumpLogSegments reads what Varve wrote: every batch, every record, all indexes, and what is kept of
-// producers.
+// Apache Kafka's own DumpLogSegments reads what Varve wrote: every batch, every record, all indexes, and what is
+// kept of producers.
 
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -38,7 +38,7 @@ export interface ClientResults {
   /** Runs one scenario (or a part of it); notes ok or failed, and throws what it threw. */
   run<T>(scenario: Scenario, work: () => Promise<T>): Promise<T>;
   /** Notes that a scenario was left out: the toolchain is missing, or the client cannot do it. */
-  skip(scenario: Scenario, reason: string): void;
+  leaveOut(scenario: Scenario, reason: string): void;
 }
 
 /** Which server the interop tests speak to: Varve, or Apache Kafka with INTEROP_SERVER=kafka as the yardstick. */
@@ -71,7 +71,7 @@ export function clientResults(client: string, version: string): ClientResults {
         throw cause;
       }
     },
-    skip: (scenario, reason) => {
+    leaveOut: (scenario, reason) => {
       note(scenario, "skipped", reason);
     },
   };

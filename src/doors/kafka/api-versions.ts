@@ -22,9 +22,7 @@ export function answerApiVersions(table: () => ServingTable): Handler<"apiVersio
   };
 }
 
-function keysOf(
-  table: ServingTable,
-): readonly {
+function keysOf(table: ServingTable): readonly {
   readonly apiKey: number;
   readonly minVersion: number;
   readonly maxVersion: number;

@@ -42,7 +42,7 @@ export function testScripted(
       const client = "tool" in found ? found.tool : { name: label, version: "", command: [] };
       const results = clientResults(client.name, client.version);
       if (reason !== undefined || server === null) {
-        results.skip(scenario, reason ?? "no server");
+        results.leaveOut(scenario, reason ?? "no server");
         return context.skip(reason ?? "no server");
       }
       const { bootstrap } = server;
