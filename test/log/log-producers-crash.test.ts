@@ -1,5 +1,5 @@
-// A log with producers and transactions whose machine stops at every disk operation: what is known of them afterwards is
-// what the batches say that are left, and what readers of committed records are told is right.
+// A log with producers and transactions whose machine stops at every disk operation: what is known of them afterwards
+// is what the batches say that are left, and what readers of committed records are told is right.
 
 import { expect, test } from "vitest";
 import { type Random, seededRandom } from "../../src/base/random.ts";
