@@ -7,8 +7,15 @@ import { VarveError } from "./errors.ts";
 import { GroupConsumer, type GroupConsumerOptions } from "./group-consumer.ts";
 import { GroupsClient } from "./groups-client.ts";
 import { HttpTransport } from "./http-transport.ts";
-import { type ProduceRequest, type ProduceResult, produce } from "./produce-call.ts";
-import { Producer, type ProducerOptions } from "./producer.ts";
+import {
+  initProducerId,
+  type ProducerIdentity,
+  type ProduceRequest,
+  type ProduceResult,
+  produce,
+} from "./produce-call.ts";
+import { Producer } from "./producer.ts";
+import type { ProducerOptions } from "./producer-options.ts";
 import {
   type ConsumeOptions,
   type ReadReply,
@@ -35,13 +42,21 @@ export type {
   ResetRequest,
   TopicOffset,
 } from "./groups-client.ts";
-export type { Acks, ProduceRequest, ProduceResult } from "./produce-call.ts";
-export type { Producer, ProducerOptions } from "./producer.ts";
+export type {
+  Acks,
+  ProducerIdentity,
+  ProducerSequence,
+  ProduceRequest,
+  ProduceResult,
+} from "./produce-call.ts";
+export type { Producer } from "./producer.ts";
+export type { ProducerOptions } from "./producer-options.ts";
 export type { ConsumeOptions, ReadReply, ReadRequest, RecordReader } from "./record-reader.ts";
 export type {
   BytesLike,
   ConsumedRecord,
   GroupRecord,
+  Isolation,
   RecordInput,
   RecordPlace,
 } from "./records.ts";
@@ -119,11 +134,16 @@ export class VarveClient {
   /**
    * Appends records in one request.
    *
-   * When the outcome is unknown (`mayHaveApplied`) the request is not sent again, unless `ifOffsetMatch` makes that
-   * harmless or `retryUnknown` allows it.
+   * When the outcome is unknown (`mayHaveApplied`) the request is not sent again, unless `ifOffsetMatch` or `producer`
+   * makes that harmless or `retryUnknown` allows it.
    */
   produce(request: ProduceRequest): Promise<ProduceResult> {
     return produce(this.#transport, request);
+  }
+
+  /** Gets a producer id, for `produce` with sequences of the caller's own; a `producer` has one by itself. */
+  initProducerId(): Promise<ProducerIdentity> {
+    return initProducerId(this.#transport);
   }
 
   /** A producer that packs many records into few requests. Close it, or the client. */

@@ -6,9 +6,15 @@
 
 import type { Clock } from "../base/clock.ts";
 import { hasCode, VarveError } from "./errors.ts";
-import type { AssignedTopic, GroupsClient, OffsetToCommit, PollReply } from "./groups-client.ts";
+import type {
+  AssignedTopic,
+  GroupsClient,
+  OffsetToCommit,
+  PollReply,
+  TopicOffset,
+} from "./groups-client.ts";
 import { Pacer } from "./pacer.ts";
-import type { GroupRecord } from "./records.ts";
+import type { GroupRecord, Isolation } from "./records.ts";
 
 /** A membership; all but group and topics may be left out. */
 export interface GroupConsumerOptions {
@@ -18,6 +24,8 @@ export interface GroupConsumerOptions {
   readonly member?: string;
   /** Where a partition without a committed offset starts. Default `earliest`. */
   readonly from?: "earliest" | "latest";
+  /** Default `read_committed`. */
+  readonly isolation?: Isolation;
   /** Commits what is finished, with each fetch and every `autoCommitIntervalMs`. Default true. */
   readonly autoCommit?: boolean;
   /** Default 5,000. */
@@ -71,6 +79,8 @@ export class GroupConsumer implements AsyncIterable<GroupRecord> {
   #isAstray = false;
   #assignment: readonly AssignedTopic[] = [];
   #records: readonly GroupRecord[] = [];
+  /** Where each partition stands after `#records`. */
+  #positions: readonly TopicOffset[] = [];
   /** Of `#records`: handed to the caller, finished by the caller, and counted in `#toCommit`. */
   #handedCount = 0;
   #finishedCount = 0;
@@ -198,6 +208,7 @@ export class GroupConsumer implements AsyncIterable<GroupRecord> {
       sessionTimeoutMs: options.sessionTimeoutMs ?? 45_000,
       autoCommit: false,
       from: options.from ?? "earliest",
+      ...(options.isolation === undefined ? {} : { isolation: options.isolation }),
     };
     this.#hasJoined = true;
     try {
@@ -212,6 +223,7 @@ export class GroupConsumer implements AsyncIterable<GroupRecord> {
     this.#epoch = reply.epoch;
     this.#assignment = reply.assignment;
     this.#records = reply.records;
+    this.#positions = reply.positions;
     this.#handedCount = 0;
     this.#finishedCount = 0;
     this.#foldedCount = 0;
@@ -227,9 +239,17 @@ export class GroupConsumer implements AsyncIterable<GroupRecord> {
   #fold(): void {
     for (; this.#foldedCount < this.#finishedCount; this.#foldedCount++) {
       const record = this.#records[this.#foldedCount];
-      if (record === undefined) return;
+      if (record === undefined) break;
       const { topic, partition, offset } = record;
       this.#toCommit.set(`${partition}/${topic}`, { topic, partition, offset: offset + 1 });
+    }
+    if (this.#foldedCount < this.#records.length) return;
+    // All is finished: so is what the server passed over behind the records, such as the end of their transaction.
+    for (const { topic, partition, offset } of this.#positions) {
+      const key = `${partition}/${topic}`;
+      const known = this.#toCommit.get(key);
+      if (known === undefined || known.offset >= offset) continue;
+      this.#toCommit.set(key, { topic, partition, offset });
     }
   }
 

@@ -3,7 +3,7 @@
 import { VarveError } from "./errors.ts";
 import type { HttpTransport } from "./http-transport.ts";
 import { encodeBody } from "./message-pack.ts";
-import type { GroupRecord } from "./records.ts";
+import type { GroupRecord, Isolation } from "./records.ts";
 import { isGoneAfterRetry } from "./topics-client.ts";
 
 /** Partitions of one topic. */
@@ -77,6 +77,8 @@ export interface PollRequest {
   readonly autoCommit?: boolean;
   /** Where a partition without a committed offset starts. */
   readonly from?: "earliest" | "latest";
+  /** Default `read_committed`. */
+  readonly isolation?: Isolation;
 }
 
 /** The answer to a poll. */

@@ -44,6 +44,8 @@ export interface Call {
   readonly body?: Uint8Array | null;
   readonly headers?: Readonly<Record<string, string>>;
   readonly resend: Resend;
+  /** Where sending again is safe: goes on for this long, however often it takes. In milliseconds; 0 when absent. */
+  readonly retryForMs?: number;
   /** Time the server is asked to hold the call, added to the time of an attempt. */
   readonly waitMs?: number;
   /** Ends the call with `ABORTED`. */
@@ -95,13 +97,16 @@ export class HttpTransport {
    * @throws VarveError by the server's name or a `ClientErrorCode`; `mayHaveApplied` counts every attempt made.
    */
   async call(call: Call): Promise<Reply> {
+    const { clock, retriesMax } = this.#options;
+    const patientUntilMs = clock.monotonicMs() + (call.retryForMs ?? 0);
     let mayHaveApplied = false;
     for (let attempt = 0; ; attempt++) {
       const outcome = await this.#attempt(call);
       if (!(outcome instanceof VarveError)) return outcome;
       mayHaveApplied ||= outcome.mayHaveApplied;
       const error = mayHaveApplied ? asMaybeApplied(outcome) : outcome;
-      if (attempt >= this.#options.retriesMax || !mayResend(outcome, call.resend)) throw error;
+      const isEnough = attempt >= retriesMax && clock.monotonicMs() >= patientUntilMs;
+      if (isEnough || !mayResend(outcome, call.resend)) throw error;
       await this.#pause(this.#backoffMs(attempt, outcome.retryAfterMs), call.signal ?? null, error);
     }
   }

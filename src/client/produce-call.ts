@@ -9,6 +9,26 @@ import { topicPath } from "./topics-client.ts";
 /** When the server answers: `all` on the disk, 1 written, 0 at once. */
 export type Acks = 0 | 1 | "all";
 
+/** Who a producer is to the server. */
+export interface ProducerIdentity {
+  readonly producerId: number;
+  /** A higher one shuts out the ones below. */
+  readonly producerEpoch: number;
+}
+
+/** Where the records of a request stand among those that the producer sends to the partition. */
+export interface ProducerSequence extends ProducerIdentity {
+  /** Of the first record: how many the producer sent to the partition before, in this epoch. */
+  readonly sequence: number;
+}
+
+/** Gets an identity of its own from the server. */
+export async function initProducerId(transport: HttpTransport): Promise<ProducerIdentity> {
+  // Asked twice the server gives two; one is then never used.
+  const reply = await transport.call({ method: "POST", path: "/v1/producers", resend: "always" });
+  return reply.body as ProducerIdentity;
+}
+
 /** A produce of records to one topic. */
 export interface ProduceRequest {
   readonly topic: string;
@@ -25,6 +45,13 @@ export interface ProduceRequest {
    * `mayHaveApplied`, the first may have been the one that moved the end.
    */
   readonly retryUnknown?: boolean;
+  /**
+   * Makes the request idempotent: sent again, the server stores it once and answers with the first offsets. Needs
+   * `partition` and acks `all` or 1, and fits one batch of the topic (MESSAGE_TOO_LARGE).
+   */
+  readonly producer?: ProducerSequence;
+  /** Where sending again is safe: goes on for this long, in milliseconds, however often it takes. Default 0. */
+  readonly retryForMs?: number;
   readonly signal?: AbortSignal | null;
 }
 
@@ -70,8 +97,13 @@ async function send(
   request: ProduceRequest,
   headers: Record<string, string>,
 ): Promise<unknown> {
-  const { ifOffsetMatch } = request;
+  const { ifOffsetMatch, producer } = request;
   if (ifOffsetMatch !== undefined) headers["if-offset-match"] = String(ifOffsetMatch);
+  if (producer !== undefined) {
+    headers["varve-producer-id"] = String(producer.producerId);
+    headers["varve-producer-epoch"] = String(producer.producerEpoch);
+    headers["varve-sequence"] = String(producer.sequence);
+  }
   const reply = await transport.call({
     method: "POST",
     path: `${topicPath(request.topic)}/records`,
@@ -79,13 +111,17 @@ async function send(
     body: encodeBody({ records: request.records.map(toWire) }),
     headers,
     resend: resendOf(request),
+    retryForMs: request.retryForMs ?? 0,
     signal: request.signal ?? null,
   });
   return reply.body;
 }
 
 function resendOf(request: ProduceRequest): Resend {
-  if (request.ifOffsetMatch !== undefined || request.retryUnknown === true) return "always";
+  const { ifOffsetMatch, producer, retryUnknown } = request;
+  if (ifOffsetMatch !== undefined || producer !== undefined || retryUnknown === true) {
+    return "always";
+  }
   if (request.partition !== undefined) return "refused";
   // Several partitions answer for themselves: one may have appended where another refused.
   const isOnePartition = request.records.every(

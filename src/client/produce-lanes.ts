@@ -54,12 +54,14 @@ export class ProduceLanes {
   readonly #lanes = new Map<number | null, Lane>();
   /** Lanes with a request ready to go, in the order they became ready. */
   readonly #readyLanes = new Set<Lane>();
+  #batchBytesMax: number;
   #inFlight = 0;
   #haltedBy: VarveError | null = null;
 
   /** @param options Bounds and the way out. */
   constructor(options: LanesOptions) {
     this.#options = options;
+    this.#batchBytesMax = options.batchBytesMax;
   }
 
   /** The failure after which nothing is sent; null while all is well. */
@@ -85,6 +87,11 @@ export class ProduceLanes {
     if (isFull) this.#makeDue(lane);
     else this.#scheduleLinger(lane);
     return isFull;
+  }
+
+  /** Bytes in one request at most, from the next one on. */
+  limitBytes(bytesMax: number): void {
+    this.#batchBytesMax = bytesMax;
   }
 
   /** Sends what waits without lingering. */
@@ -125,8 +132,8 @@ export class ProduceLanes {
   }
 
   #isFull(lane: Lane): boolean {
-    const { batchRecordsMax, batchBytesMax } = this.#options;
-    return lane.records >= batchRecordsMax || lane.bytes >= batchBytesMax;
+    const { batchRecordsMax } = this.#options;
+    return lane.records >= batchRecordsMax || lane.bytes >= this.#batchBytesMax;
   }
 
   #scheduleLinger(lane: Lane): void {
@@ -164,7 +171,8 @@ export class ProduceLanes {
   }
 
   #take(lane: Lane): readonly Parcel[] {
-    const { batchRecordsMax, batchBytesMax } = this.#options;
+    const { batchRecordsMax } = this.#options;
+    const batchBytesMax = this.#batchBytesMax;
     let count = 0;
     let records = 0;
     let bytes = 0;

@@ -5,8 +5,19 @@ import { partitionForKey } from "../base/murmur2.ts";
 import type { Random } from "../base/random.ts";
 import { hasCode, VarveError } from "./errors.ts";
 import type { HttpTransport } from "./http-transport.ts";
-import { type Acks, produceToPartition } from "./produce-call.ts";
+import {
+  initProducerId,
+  type PartitionAppend,
+  type ProduceRequest,
+  produceToPartition,
+} from "./produce-call.ts";
 import { haltError, type Parcel, ProduceLanes } from "./produce-lanes.ts";
+import {
+  type ProducerOptions,
+  type ProducerSettings,
+  producerSettings,
+} from "./producer-options.ts";
+import { ProducerSequences } from "./producer-sequences.ts";
 import {
   bytesOf,
   checkRecord,
@@ -14,30 +25,7 @@ import {
   type RecordInput,
   type RecordPlace,
 } from "./records.ts";
-import { TopicsClient } from "./topics-client.ts";
-
-/** How a producer packs and sends; all but the topic may be left out. */
-export interface ProducerOptions {
-  readonly topic: string;
-  /** Default `all`. With 0 offsets are unknown and given as -1. */
-  readonly acks?: Acks;
-  /** How long a record may wait for company, in milliseconds. Default 0: those of one turn travel together. */
-  readonly lingerMs?: number;
-  /** Records in one request at most. Default 5,000. */
-  readonly batchRecordsMax?: number;
-  /** Bytes in one request at most, unless one record is larger. Default 512 KiB. */
-  readonly batchBytesMax?: number;
-  /** Requests under way at once, never two for one partition. Default 8. */
-  readonly inFlightMax?: number;
-  /** Bytes held for records not yet acknowledged. Default 32 MiB. */
-  readonly bufferBytesMax?: number;
-  /** Age at which the partition count is asked for again, in milliseconds. Default 60,000. */
-  readonly partitionsAgeMsMax?: number;
-  /** After a failure send nothing more, so that nothing overtakes what failed. Default false. */
-  readonly haltOnError?: boolean;
-  /** Sends again when the outcome is unknown: records may be stored twice. Default false. */
-  readonly retryUnknown?: boolean;
-}
+import { type TopicDetails, TopicsClient } from "./topics-client.ts";
 
 /** What a producer works with. */
 export interface ProducerContext {
@@ -67,15 +55,18 @@ interface Job {
  * it unless `haltOnError` is set.
  */
 export class Producer {
-  readonly #options: ProducerOptions;
+  readonly #settings: ProducerSettings;
   readonly #onClosed: () => void;
   readonly #transport: HttpTransport;
   readonly #topics: TopicsClient;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #lanes: ProduceLanes;
+  /** Null where sending again is not safe. */
+  readonly #sequences: ProducerSequences | null;
   readonly #jobs = new Set<Job>();
-  readonly #bufferBytesMax: number;
+  /** Bytes in one request, as the topic takes them. */
+  #batchBytesMax: number;
   #unrouted: Job[] = [];
   #bufferedBytes = 0;
   #roomWaiters: (() => void)[] = [];
@@ -88,19 +79,19 @@ export class Producer {
 
   /** @param options Topic and packing; @param context The producer's surroundings. */
   constructor(options: ProducerOptions, context: ProducerContext) {
-    this.#options = options;
+    const settings = producerSettings(options);
+    this.#settings = settings;
     this.#onClosed = context.onClosed;
     this.#transport = context.transport;
     this.#topics = new TopicsClient(context.transport);
     this.#clock = context.clock;
     this.#random = context.random;
-    this.#bufferBytesMax = options.bufferBytesMax ?? 32 * 1024 * 1024;
+    this.#sequences = settings.idempotent
+      ? new ProducerSequences(() => initProducerId(context.transport))
+      : null;
+    this.#batchBytesMax = settings.batchBytesMax;
     this.#lanes = new ProduceLanes({
-      lingerMs: options.lingerMs ?? 0,
-      batchRecordsMax: options.batchRecordsMax ?? 5_000,
-      batchBytesMax: options.batchBytesMax ?? 512 * 1024,
-      inFlightMax: options.inFlightMax ?? 8,
-      haltOnError: options.haltOnError ?? false,
+      ...settings,
       clock: context.clock,
       deliver: (partition, records) => this.#deliver(partition, records),
     });
@@ -157,7 +148,7 @@ export class Producer {
 
   /** Resolves when the buffer is less than half full, or empty if half of it is not enough for `bytes` more. */
   async ready(bytes = 0): Promise<void> {
-    const bytesMax = this.#bufferBytesMax;
+    const bytesMax = this.#settings.bufferBytesMax;
     while (this.#bufferedBytes > Math.max(0, Math.min(bytesMax / 2, bytesMax - bytes))) {
       await new Promise<void>((resolve) => this.#roomWaiters.push(resolve));
     }
@@ -185,16 +176,15 @@ export class Producer {
       return new VarveError("the producer is closed", { code: "CLIENT_CLOSED" });
     }
     if (this.#lanes.haltedBy !== null) return haltError(this.#lanes.haltedBy);
-    if (this.#bufferedBytes === 0 || this.#bufferedBytes + bytes <= this.#bufferBytesMax) {
-      return null;
-    }
-    const detail = `the buffer holds ${this.#bufferedBytes} of ${this.#bufferBytesMax} bytes; await ready() before sending`;
+    const { bufferBytesMax } = this.#settings;
+    if (this.#bufferedBytes === 0 || this.#bufferedBytes + bytes <= bufferBytesMax) return null;
+    const detail = `the buffer holds ${this.#bufferedBytes} of ${bufferBytesMax} bytes; await ready() before sending`;
     return new VarveError(detail, { code: "BUFFER_FULL", retriable: true });
   }
 
   #accept(job: Job): void {
     const ageMs = this.#clock.monotonicMs() - this.#learnedAtMs;
-    const isOld = ageMs > (this.#options.partitionsAgeMsMax ?? 60_000);
+    const isOld = ageMs > this.#settings.partitionsAgeMsMax;
     if (this.#partitionCount === null || this.#unrouted.length > 0) {
       this.#unrouted.push(job);
       if (!this.#isLearning) void this.#learn();
@@ -210,9 +200,9 @@ export class Producer {
     this.#isLearning = true;
     try {
       do {
-        const count = await this.#askPartitionCount();
-        if (count === null) await this.#createByProducing();
-        else this.#learned(count);
+        const topic = await this.#askTopic();
+        if (topic === null) await this.#createByProducing();
+        else this.#learned(topic);
       } while (this.#unrouted.length > 0);
     } catch (cause) {
       this.#failUnrouted(cause as VarveError);
@@ -221,17 +211,19 @@ export class Producer {
     }
   }
 
-  async #askPartitionCount(): Promise<number | null> {
+  async #askTopic(): Promise<TopicDetails | null> {
     try {
-      return (await this.#topics.describe(this.#options.topic)).partitions.length;
+      return await this.#topics.describe(this.#settings.topic);
     } catch (error) {
       if (hasCode(error, "UNKNOWN_TOPIC_OR_PARTITION")) return null;
       throw error;
     }
   }
 
-  #learned(count: number): void {
+  #learned({ partitions, config }: TopicDetails): void {
+    const count = partitions.length;
     this.#partitionCount = count;
+    this.#fitBatches(Number(config["max.message.bytes"]?.value));
     this.#learnedAtMs = this.#clock.monotonicMs();
     if ((this.#stickyPartition ?? 0) >= count) this.#stickyPartition = null;
     const jobs = this.#unrouted;
@@ -240,14 +232,25 @@ export class Producer {
     if (this.#idleWaiters.length > 0) this.#lanes.hurry();
   }
 
+  // An idempotent request is one batch, which must not be larger than the topic takes.
+  #fitBatches(topicBytesMax: number): void {
+    if (this.#sequences === null || Number.isNaN(topicBytesMax)) return;
+    const fitting = Math.max(1, Math.floor(topicBytesMax * batchShare) - batchHeaderBytes);
+    this.#batchBytesMax = Math.min(this.#settings.batchBytesMax, fitting);
+    this.#lanes.limitBytes(this.#batchBytesMax);
+  }
+
   /** The first record of a topic that does not exist yet goes alone: where the server allows it, it makes the topic. */
   async #createByProducing(): Promise<void> {
     const job = this.#unrouted[0];
     if (job === undefined) return;
     await new Promise<void>((resolve) => {
       const index = firstUnplaced(job);
-      const parcel = this.#parcel(job, [index], recordBytes(job.records[index] as RecordInput));
-      this.#lanes.add(null, {
+      const record = job.records[index] as RecordInput;
+      const parcel = this.#parcel(job, [index], recordBytes(record));
+      // A sequence needs a partition, and nobody knows yet which one a key leads to.
+      const isAnywhere = this.#sequences !== null && (record.key ?? null) === null;
+      this.#lanes.add(isAnywhere ? (record.partition ?? 0) : null, {
         ...parcel,
         succeed: (partition, baseOffset) => {
           parcel.succeed(partition, baseOffset);
@@ -265,7 +268,7 @@ export class Producer {
   }
 
   #failUnrouted(error: VarveError): void {
-    if (this.#options.haltOnError === true) this.#lanes.halt(error);
+    if (this.#settings.haltOnError) this.#lanes.halt(error);
     const jobs = this.#unrouted;
     this.#unrouted = [];
     for (const job of jobs)
@@ -294,8 +297,8 @@ export class Producer {
   }
 
   #split(job: Job, indexes: readonly number[]): readonly Parcel[] {
-    const recordsMax = this.#options.batchRecordsMax ?? 5_000;
-    const bytesMax = this.#options.batchBytesMax ?? 512 * 1024;
+    const recordsMax = this.#settings.batchRecordsMax;
+    const bytesMax = this.#batchBytesMax;
     const parcels: Parcel[] = [];
     let part: number[] = [];
     let bytes = 0;
@@ -355,26 +358,34 @@ export class Producer {
   }
 
   async #deliver(partition: number | null, records: readonly RecordInput[]) {
-    const { topic, acks = "all", retryUnknown = false } = this.#options;
     // Leaving the last keyless partition with its request spreads the next ones.
     if (partition === this.#stickyPartition && partition !== null) {
       this.#stickyPartition = (partition + 1) % (this.#partitionCount ?? 1);
     }
     try {
-      return await produceToPartition(this.#transport, {
-        topic,
-        records,
-        acks,
-        retryUnknown,
-        ...(partition === null ? {} : { partition }),
-      });
+      return await this.#produce(partition, records);
     } catch (error) {
       // The topic may have been made anew with fewer partitions: ask before the next record.
       if (hasCode(error, "UNKNOWN_TOPIC_OR_PARTITION")) this.#partitionCount = null;
       throw error;
     }
   }
+
+  #produce(partition: number | null, records: readonly RecordInput[]): Promise<PartitionAppend> {
+    const { topic, acks, retryUnknown, deliveryTimeoutMs: retryForMs } = this.#settings;
+    const request: ProduceRequest = { topic, records, acks, retryUnknown };
+    if (partition === null) return produceToPartition(this.#transport, request);
+    if (this.#sequences === null)
+      return produceToPartition(this.#transport, { ...request, partition });
+    return this.#sequences.send(partition, records.length, (producer) => {
+      return produceToPartition(this.#transport, { ...request, partition, producer, retryForMs });
+    });
+  }
 }
+
+// What the server leaves a batch of a topic's largest size, whose codec may store it in a few bytes more.
+const batchShare = 63 / 64;
+const batchHeaderBytes = 61;
 
 // Only the records that made a topic are placed before their job is routed, and they are its first.
 function firstUnplaced(job: Job): number {

@@ -6,7 +6,7 @@ import type { Clock } from "../base/clock.ts";
 import { hasCode, invalidArgument, VarveError } from "./errors.ts";
 import type { HttpTransport } from "./http-transport.ts";
 import { Pacer } from "./pacer.ts";
-import type { ConsumedRecord } from "./records.ts";
+import type { ConsumedRecord, Isolation } from "./records.ts";
 import { type PartitionOffset, TopicsClient, topicPath } from "./topics-client.ts";
 
 /** One read of one partition. What is left out takes the server's default. */
@@ -19,6 +19,7 @@ export interface ReadRequest {
   readonly maxBytes?: number;
   /** How long the server may wait for a record, 0 to 60,000. */
   readonly waitMs?: number;
+  readonly isolation?: Isolation;
   readonly signal?: AbortSignal | null;
 }
 
@@ -28,6 +29,8 @@ export interface ReadReply {
   /** Where to read on. */
   readonly nextOffset: number;
   readonly highWatermark: number;
+  /** While a transaction is open: where it began, and `read_committed` ends. */
+  readonly lastStableOffset?: number;
   readonly logStartOffset: number;
 }
 
@@ -49,6 +52,8 @@ export interface ConsumeOptions {
   readonly maxBytes?: number;
   /** How long the server may hold a read that finds nothing, 100 to 60,000. Default 20,000. */
   readonly waitMs?: number;
+  /** Default `read_committed`. */
+  readonly isolation?: Isolation;
   /** Ends the reading without an error. */
   readonly signal?: AbortSignal | null;
 }
@@ -70,6 +75,7 @@ export async function read(transport: HttpTransport, request: ReadRequest): Prom
       maxRecords: request.maxRecords ?? null,
       maxBytes: request.maxBytes ?? null,
       waitMs,
+      isolation: request.isolation ?? null,
     },
     resend: "always",
     waitMs,
@@ -129,7 +135,8 @@ export class RecordReader implements AsyncIterable<ConsumedRecord> {
   async *#toTheEnd(signal: AbortSignal): AsyncGenerator<readonly ConsumedRecord[]> {
     const starts = await this.#starts();
     const ends = new Map<number, number>();
-    for (const end of await this.#topics.offsets(this.#options.topic, "latest")) {
+    const { topic, isolation } = this.#options;
+    for (const end of await this.#topics.offsets(topic, "latest", isolation)) {
       ends.set(end.partition, end.offset);
     }
     for (const { partition, offset } of starts) {
@@ -188,17 +195,18 @@ export class RecordReader implements AsyncIterable<ConsumedRecord> {
   }
 
   async #page(partition: number | null, from: string, signal: AbortSignal): Promise<Page> {
-    const { topic, maxRecords = 2_000, maxBytes = 1024 * 1024 } = this.#options;
+    const { topic, isolation, maxRecords = 2_000, maxBytes = 1024 * 1024 } = this.#options;
+    const seen = isolation === undefined ? {} : { isolation };
     const waitMs = this.#waitMs();
     if (partition !== null) {
-      const request = { topic, partition, from, maxRecords, maxBytes, waitMs, signal };
+      const request = { topic, partition, from, maxRecords, maxBytes, waitMs, signal, ...seen };
       const reply = await read(this.#transport, request);
       return { records: reply.records, next: String(reply.nextOffset) };
     }
     const reply = await this.#transport.call({
       method: "GET",
       path: `${topicPath(topic)}/records`,
-      query: { from, maxRecords, maxBytes, waitMs },
+      query: { from, maxRecords, maxBytes, waitMs, ...seen },
       resend: "always",
       waitMs,
       signal,
@@ -208,11 +216,11 @@ export class RecordReader implements AsyncIterable<ConsumedRecord> {
 
   /** The offset to begin at in each partition wanted, in partition order. */
   async #starts(): Promise<readonly PartitionOffset[]> {
-    const { topic, from = "earliest", partition = null } = this.#options;
+    const { topic, isolation, from = "earliest", partition = null } = this.#options;
     const isOffset = typeof from === "number" ? from >= 0 : /^\d+$/.test(String(from));
     if (isOffset && partition !== null) return [{ partition, offset: Number(from) }];
     const at = typeof from === "object" || isOffset ? "earliest" : from;
-    const offsets = [...(await this.#topics.offsets(topic, at))];
+    const offsets = [...(await this.#topics.offsets(topic, at, isolation))];
     offsets.sort((a, b) => a.partition - b.partition);
     if (isOffset && offsets.length > 1) {
       throw invalidArgument(

@@ -25,6 +25,12 @@ export interface RecordPlace {
   readonly offset: number;
 }
 
+/**
+ * What a reader sees of transactions: `read_committed` (the server's default) only records that cannot be taken back
+ * any more, `read_uncommitted` all of them.
+ */
+export type Isolation = "read_committed" | "read_uncommitted";
+
 /** A record as read. Byte fields are views of the reply's buffer: copy what is kept for long. */
 export interface ConsumedRecord {
   readonly partition: number;

@@ -3,6 +3,7 @@
 import { VarveError } from "./errors.ts";
 import type { HttpTransport } from "./http-transport.ts";
 import { encodeBody } from "./message-pack.ts";
+import type { Isolation } from "./records.ts";
 
 /** A topic as listed. */
 export interface TopicSummary {
@@ -136,16 +137,18 @@ export class TopicsClient {
   /**
    * The offset in each partition at a position.
    *
-   * @param at `earliest`, `latest`, an offset, `-N`, `@<milliseconds>` or `@<ISO 8601>`.
+   * @param at        `earliest`, `latest`, an offset, `-N`, `@<milliseconds>` or `@<ISO 8601>`.
+   * @param isolation Whose `latest`; by default that of `read_committed`.
    */
   async offsets(
     topic: string,
     at: string | number = "latest",
+    isolation?: Isolation,
   ): Promise<readonly PartitionOffset[]> {
     const reply = await this.#transport.call({
       method: "GET",
       path: `${topicPath(topic)}/offsets`,
-      query: { at },
+      query: { at, isolation: isolation ?? null },
       resend: "always",
     });
     return (reply.body as { offsets: readonly PartitionOffset[] }).offsets;

@@ -226,3 +226,17 @@ describe("http transport: replies", () => {
     );
   });
 });
+
+test("retryForMs: sent again until the time is up, where that is safe", async () => {
+  const flaky = (): Promise<FakeHttpServer> => serve(inTurn("break", "break", "break", good));
+  const patient = await flaky();
+  const call = { ...post("always"), retryForMs: 60_000 };
+  expect(await transportTo(patient.url, { retriesMax: 0 }).call(call)).toMatchObject({
+    status: 200,
+  });
+  expect(patient.requests).toHaveLength(4);
+  const unsafe = await flaky();
+  const refused = transportTo(unsafe.url, { retriesMax: 0 }).call({ ...call, resend: "refused" });
+  await expect(refused).rejects.toMatchObject({ code: "CONNECTION_LOST" });
+  expect(unsafe.requests).toHaveLength(1);
+});

@@ -84,3 +84,15 @@ test("produce: nothing to send: refused here", async () => {
   });
   expect(posts()).toEqual([]);
 });
+
+test("produce: a producer's sequence: sent in headers, and again when the outcome is unknown", async () => {
+  let spoilt = 0;
+  server.spoilReply = ({ path }) => (path.endsWith("/records") && spoilt++ < 2 ? "break" : null);
+  const producer = { ...(await client.initProducerId()), sequence: 7 };
+  expect(producer).toEqual({ producerId: 1, producerEpoch: 0, sequence: 7 });
+  const request = { topic: "logs", records: [{ value: "a" }], partition: 1, producer };
+  expect((await client.produce(request)).results).toEqual([{ partition: 1, offset: 0 }]);
+  const sent = posts().filter(({ path }) => path.endsWith("/records"));
+  expect(sent.map(({ headers }) => headers["varve-sequence"])).toEqual(["7", "7", "7"]);
+  expect(server.values("logs", 1)).toEqual(["a"]);
+});

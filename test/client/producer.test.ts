@@ -19,7 +19,7 @@ afterEach(async () => {
   await server.stop();
 });
 
-const posts = () => server.requests.filter(({ method }) => method === "POST");
+const posts = () => server.requests.filter(({ path }) => path.endsWith("/records"));
 const recordsOf = (request: { body: unknown } | undefined) =>
   (request?.body as { records: readonly unknown[] } | undefined)?.records.length;
 
@@ -122,11 +122,12 @@ describe("producer: order", () => {
 describe("producer: failures", () => {
   const lost = (options: Partial<ProducerOptions>) => {
     let spoilt = 0;
-    server.spoilReply = ({ method }) => (method === "POST" && spoilt++ === 0 ? "break" : null);
-    return client.producer({ topic: "one", batchRecordsMax: 1, ...options });
+    server.spoilReply = ({ path }) =>
+      path.endsWith("/records") && spoilt++ === 0 ? "break" : null;
+    return client.producer({ topic: "one", batchRecordsMax: 1, idempotent: false, ...options });
   };
 
-  test("a lost reply: the record is not sent again and its error says it may be stored", async () => {
+  test("a lost reply, not idempotent: not sent again, and the error says it may be stored", async () => {
     const producer = lost({});
     const outcomes = await Promise.allSettled(["a", "b"].map((value) => producer.send({ value })));
     expect(outcomes[0]).toMatchObject({
@@ -164,6 +165,82 @@ describe("producer: failures", () => {
     const wrong = { value: { an: "object" } } as unknown as { value: string };
     await expect(producer.send(wrong)).rejects.toMatchObject({ code: "INVALID_REQUEST" });
     expect(producer.bufferedBytes).toBe(0);
+  });
+});
+
+describe("producer: idempotent", () => {
+  test("replies lost at random, requests too: every record once, in order", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.infiniteStream(fc.integer({ min: 0, max: 5 })), async (luck) => {
+        server.create("three", 3);
+        const spoil = ({ path }: { path: string }) =>
+          path.endsWith("/records") && luck.next().value < 2 ? ("break" as const) : null;
+        server.spoil = spoil;
+        server.spoilReply = spoil;
+        const patient = createClient({ url: server.url, backoffMs: 0, retriesMax: 0 });
+        const producer = patient.producer({ topic: "three", batchRecordsMax: 3 });
+        const records = Array.from({ length: 40 }, (_, index) => ({
+          value: `${index}`,
+          partition: index % 3,
+        }));
+        const places = await producer.sendAll(records);
+        await patient.close();
+        for (const partition of [0, 1, 2]) {
+          const sent = records.filter((record) => record.partition === partition);
+          expect(server.values("three", partition)).toEqual(sent.map(({ value }) => value));
+        }
+        places.forEach(({ partition, offset }, index) => {
+          expect(server.values("three", partition)[offset]).toBe(`${index}`);
+        });
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  test("time is up: the error says so, and the next record is not taken for the same one", async () => {
+    server.spoilReply = ({ path }) => (path.endsWith("/records") ? "break" : null);
+    const producer = client.producer({ topic: "one", deliveryTimeoutMs: 0 });
+    await expect(producer.send({ value: "a" })).rejects.toMatchObject({
+      code: "CONNECTION_LOST",
+      mayHaveApplied: true,
+    });
+    server.spoilReply = () => null;
+    expect(await producer.send({ value: "b" })).toEqual({ partition: 0, offset: 1 });
+    expect(server.values("one", 0)).toEqual(["a", "b"]);
+    expect(posts().map(({ headers }) => headers["varve-producer-epoch"])).toEqual([
+      "0",
+      "0",
+      "0",
+      "1",
+    ]);
+  });
+
+  test("the server has lost what it acknowledged: the sender is told, and goes on as another", async () => {
+    const producer = client.producer({ topic: "one" });
+    await producer.send({ value: "a" });
+    const known = server.sequences.get("one/0/1");
+    if (known !== undefined) Object.assign(known, { next: 0, sent: new Map() });
+    await expect(producer.send({ value: "b" })).rejects.toMatchObject({
+      code: "OUT_OF_ORDER_SEQUENCE_NUMBER",
+      facts: { expectedSequence: 0 },
+    });
+    expect(await producer.send({ value: "c" })).toEqual({ partition: 0, offset: 1 });
+    expect(posts().at(-1)?.headers["varve-producer-id"]).toBe("2");
+  });
+
+  test("a topic of small batches: no request is larger than it takes", async () => {
+    server.config = { "max.message.bytes": { value: "2000", source: "topic" } };
+    const producer = client.producer({ topic: "one" });
+    await producer.sendAll(Array.from({ length: 40 }, () => ({ value: Buffer.alloc(200) })));
+    const sizes = posts().map((request) => recordsOf(request) ?? 0);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(40);
+    expect(Math.max(...sizes) * 200).toBeLessThan(2000);
+  });
+
+  test("acks 1: no producer id is asked for", async () => {
+    await client.producer({ topic: "one", acks: 1 }).send({ value: "a" });
+    expect(server.producerIds).toBe(0);
+    expect(posts()[0]?.headers["varve-sequence"]).toBeUndefined();
   });
 });
 
@@ -208,7 +285,17 @@ describe("producer: bounds and ends", () => {
     const places = await producer.sendAll(["a", "b", "c"].map((value) => ({ value })));
     expect(places.map(({ offset }) => offset)).toEqual([0, 1, 2]);
     expect(server.values("new", 0)).toEqual(["a", "b", "c"]);
-    expect(posts()[0]?.query["partition"]).toBeUndefined();
+    expect(posts()[0]?.query["partition"]).toBe("0");
+  });
+
+  test("a topic that does not exist and a key: the server chooses the partition of the first", async () => {
+    const producer = client.producer({ topic: "new" });
+    await producer.sendAll([
+      { key: "k", value: "a" },
+      { value: "b", partition: 0 },
+    ]);
+    expect(posts().map(({ query }) => query["partition"])).toEqual([undefined, "0"]);
+    expect(posts().map(({ headers }) => headers["varve-sequence"])).toEqual([undefined, "0"]);
   });
 
   test("acks 0: resolves without an offset", async () => {

@@ -30,6 +30,17 @@ export class FakeVarve {
   readonly committed = new Map<string, number>();
   /** Where a member's next poll reads, by `group/member/topic/partition`. */
   readonly positions = new Map<string, number>();
+  /** Config of every topic as described. */
+  config: Record<string, { value: string; source: string }> = {
+    "retention.ms": { value: "7", source: "topic" },
+  };
+  /** Producer ids given out. */
+  producerIds = 0;
+  /** What partitions remember of producers, by `topic/partition/id`. */
+  readonly sequences = new Map<
+    string,
+    { epoch: number; next: number; sent: Map<number, Answer> }
+  >();
   /** Looks at each request first; after `applied` ones the work is done and only the reply is spoilt. */
   spoil: Spoil = () => null;
   /** Spoils the reply after the work was done. */
@@ -83,6 +94,9 @@ export class FakeVarve {
   #answer(request: SeenRequest): Answer {
     const [, , kind, rawName, action, index] = request.path.split("/");
     const name = decodeURIComponent(rawName ?? "");
+    if (kind === "producers") {
+      return { status: 201, body: { producerId: ++this.producerIds, producerEpoch: 0 } };
+    }
     if (kind === "groups") return this.#group(request, name, action ?? "");
     if (kind !== "topics") return { status: 200, body: {} };
     if (request.method === "PUT") {
@@ -109,11 +123,33 @@ export class FakeVarve {
     if (action === "offsets") return this.#offsets(topic, request.query["at"] ?? "latest");
     if (action === "partitions") return this.#read(topic, Number(index), request);
     if (action === "records") return this.#merged(topic, request);
-    return { status: 200, body: describe(name, topic) };
+    return { status: 200, body: { ...describe(name, topic), config: this.config } };
   }
 
   #produce(request: SeenRequest, name: string): Answer {
     if (!this.topics.has(name)) this.create(name, 1);
+    const { records } = request.body as { records: readonly WireRecord[] };
+    const id = request.headers["varve-producer-id"];
+    if (id === undefined) return this.#append(request, name);
+    const epoch = Number(request.headers["varve-producer-epoch"]);
+    const sequence = Number(request.headers["varve-sequence"]);
+    const key = `${name}/${request.query["partition"] ?? ""}/${String(id)}`;
+    const known = this.sequences.get(key);
+    if (known !== undefined && epoch < known.epoch) return problem(409, "INVALID_PRODUCER_EPOCH");
+    const isSame = known !== undefined && epoch === known.epoch;
+    const before = isSame ? known.sent.get(sequence) : undefined;
+    if (before !== undefined) return before;
+    const expectedSequence = isSame ? known.next : known === undefined ? sequence : 0;
+    if (sequence !== expectedSequence) {
+      return problem(409, "OUT_OF_ORDER_SEQUENCE_NUMBER", { expectedSequence });
+    }
+    const answer = this.#append(request, name);
+    const sent = (isSame ? known.sent : new Map<number, Answer>()).set(sequence, answer);
+    this.sequences.set(key, { epoch, next: sequence + records.length, sent });
+    return answer;
+  }
+
+  #append(request: SeenRequest, name: string): Answer {
     const topic = this.topics.get(name) ?? [];
     const { records } = request.body as { records: readonly WireRecord[] };
     const results = records.map((record) => {
@@ -243,7 +279,6 @@ function describe(name: string, topic: readonly StoredRecord[][]) {
   return {
     name,
     id: "id",
-    config: { "retention.ms": { value: "7", source: "topic" } },
     partitions,
   };
 }

@@ -2,7 +2,7 @@
 
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Clock, Timer } from "../../base/clock.ts";
-import type { ConsumedRecord, GroupRecord, VarveClient } from "../../client/client.ts";
+import type { ConsumedRecord, GroupRecord, Isolation, VarveClient } from "../../client/client.ts";
 import {
   addExamples,
   addServerOptions,
@@ -19,6 +19,7 @@ interface ConsumeOptions extends ServerOptions {
   readonly partition?: number;
   readonly follow: boolean;
   readonly group?: string;
+  readonly isolation?: Isolation;
   readonly idleMs: number;
   readonly max: number;
   readonly format: PrintFormat;
@@ -52,6 +53,12 @@ export function registerConsume(program: Command, context: CliContext): void {
     )
     .option("--group <group>", "read as a member of this consumer group")
     .option("--idle-ms <ms>", "with --group: stop after this silence", integer(1, 2 ** 31), 3_000)
+    .addOption(
+      new Option(
+        "--isolation <level>",
+        "records of transactions: committed ones only (the default), or all",
+      ).choices(["read_committed", "read_uncommitted"]),
+    )
     .option("--max <count>", "stop after so many records", integer(1, 2 ** 53 - 1), Infinity)
     .addOption(
       new Option("--format <format>", "raw values, records as JSON, or values encoded")
@@ -118,6 +125,7 @@ async function consumeAlone(run: ConsumeRun): Promise<void> {
     from,
     follow,
     ...(partition === undefined ? {} : { partition }),
+    ...isolationOf(options),
     signal: context.io.stop,
   });
   let left = options.max;
@@ -140,7 +148,8 @@ async function consumeInGroup(run: ConsumeRun, group: string): Promise<void> {
   }
   const idle = options.follow ? null : new IdleStop(context.io.clock, options.idleMs);
   const stop = idle === null ? context.io.stop : AbortSignal.any([context.io.stop, idle.signal]);
-  const consumer = client.consumer({ group, topics: [topic], from, signal: stop });
+  const seen = isolationOf(options);
+  const consumer = client.consumer({ group, topics: [topic], from, ...seen, signal: stop });
   let left = options.max;
   try {
     idle?.touch();
@@ -160,6 +169,10 @@ async function consumeInGroup(run: ConsumeRun, group: string): Promise<void> {
   } finally {
     idle?.hold();
   }
+}
+
+function isolationOf({ isolation }: ConsumeOptions): Pick<ConsumeOptions, "isolation"> {
+  return isolation === undefined ? {} : { isolation };
 }
 
 async function print(run: ConsumeRun, records: readonly ConsumedRecord[]): Promise<void> {

@@ -36,8 +36,10 @@ One line is one record's value, byte for byte, without its newline; a carriage r
 newline is a record like any other: 'varve consume --no-final-newline' gives such a file back exactly.
 
 Records without a key fill one partition's request after the other. Within a partition they are stored in the order of
-the input: one request at a time goes to each partition, and after a failure no later one does. A request whose outcome
-is unknown is not sent again; the message then says where to resume.`;
+the input: one request at a time goes to each partition, and after a failure no later one does. With --acks all each
+record is stored once, although requests are sent again until they are answered, for two minutes, also when the server
+is killed and comes back. With other acks a request whose outcome is unknown is not sent again. When it fails, the
+message says where to resume.`;
 
 const chunkBytes = 256 * 1024;
 const batchBytesMax = 512 * 1024;
