@@ -95,19 +95,20 @@ test("producer keeper: before the last segment that tells of a producer goes, a 
   for (let sequence = 0; sequence < 8; sequence++) {
     await fixture.log.append([producerBatch({ id: 1, sequence })]).durable;
   }
-  await fixture.closeClean();
-  const [oldest, ...newer] = snapshots(disk);
-  for (const offset of newer) {
-    disk.setContents(
-      `${logDirectory}/${String(offset).padStart(20, "0")}.snapshot`,
-      Buffer.from("?"),
-    );
-  }
+  for (let index = 0; index < 8; index++) await fixture.log.append([batchOfValues(["x"])]).durable;
+  await fixture.persist();
+  const left = disk.kill();
+  const [oldest, ...newer] = snapshots(left);
   expect(oldest).toBeGreaterThan(0);
-  const log = await fixture.open();
-  await log.trim(8);
-  const after = new LogFixture({ disk: disk.kill(), config });
+  for (const offset of newer) {
+    const path = `${logDirectory}/${String(offset).padStart(20, "0")}.snapshot`;
+    left.setContents(path, Buffer.from("?"));
+  }
+  const damaged = new LogFixture({ disk: left, config });
+  const log = await damaged.open();
+  await log.trim(16);
+  const after = new LogFixture({ disk: left.kill(), config });
   const again = await after.open();
-  expect(again.positions()).toMatchObject({ logStartOffset: 8, highWatermark: 8 });
+  expect(again.positions()).toMatchObject({ logStartOffset: 16, highWatermark: 16 });
   expect(Array.from(again.producers(), ({ producerId }) => producerId)).toEqual([1]);
 });

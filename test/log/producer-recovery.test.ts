@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Log } from "../../src/log/log.ts";
 import { rebuildAborted } from "../../src/log/producer-recovery.ts";
 import { Segment } from "../../src/log/segment.ts";
+import { encodeAborted } from "../../src/log/transaction-index.ts";
 import { FaultyDisk } from "../support/faulty-disk.ts";
 import { LogFixture, logDirectory, smallLimits } from "../support/log-fixture.ts";
 import { modelOf } from "../support/producer-model.ts";
@@ -89,6 +90,34 @@ describe("producer recovery: snapshots", () => {
       expect(disk(killed).contents(pathOf(20, "snapshot"))).toEqual(new Uint8Array(0));
       left = left.kill();
     }
+  });
+
+  test("a transaction index ahead of the snapshot: what the batches tell is not told twice", async () => {
+    const fixture = new LogFixture({ disk: new FaultyDisk() });
+    const log = await fixture.open();
+    const abort = { producerId: 1, producerEpoch: 0, coordinatorEpoch: 0, isCommit: false };
+    const abortOne = async (sequence: number): Promise<void> => {
+      await log.append([producerBatch({ id: 1, sequence, isTransactional: true })]).durable;
+      await log.appendMarker(abort, 500).durable;
+    };
+    await abortOne(0);
+    await fixture.persist();
+    await fixture.clock.run(0);
+    await abortOne(1);
+    const left = disk(fixture).kill();
+    expect(left.contents(pathOf(2, "snapshot"))).not.toBeNull();
+    const spans = [0, 2].map((firstOffset) => ({
+      producerId: 1,
+      firstOffset,
+      lastOffset: firstOffset + 1,
+      lastStableOffset: firstOffset + 2,
+    }));
+    left.setContents(pathOf(0, "txnindex"), encodeAborted(spans));
+    const again = await new LogFixture({ disk: left }).open();
+    await again.append([producerBatch({ id: 2, sequence: 0 })]).durable;
+    const read = await again.read({ offset: 0, maxBytes: 1 << 20, upTo: "lastStableOffset" });
+    read.release();
+    expect(read.aborted).toEqual(spans);
   });
 
   test("without a checkpoint all batches are read", async () => {
