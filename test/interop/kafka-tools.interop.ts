@@ -98,7 +98,7 @@ async function makeTopic(name: string, partitions: number, ...args: string[]): P
 function scenario(name: Scenario, what: string, work: () => Promise<void>): void {
   test(`${name}: ${what}`, async (context) => {
     if ("missing" in found) {
-      results.skip(name, found.missing);
+      results.leaveOut(name, found.missing);
       return context.skip(found.missing);
     }
     await results.run(name, work);
@@ -169,10 +169,8 @@ for (const protocol of ["classic", "consumer"] as const) {
       expect(new Set(members.flatMap((member) => [...owned(member)])).size).toBe(4);
       await verifiableProduce(topic, 1000);
       await within(() => members.reduce((sum, one) => sum + values(one).length, 0) >= 1000, 30_000);
-      const described = await tool(
-        "consumer.group.ConsumerGroupCommand",
-        ...["--describe", "--group", topic, "--members", "--verbose"],
-      );
+      const question = ["--describe", "--group", topic, "--members", "--verbose"];
+      const described = await tool("consumer.group.ConsumerGroupCommand", ...question);
       expect(described.match(new RegExp(`^${topic}\\s`, "gm"))).toHaveLength(2);
       members[1]?.child.kill("SIGTERM");
       await within(() => owned(members[0]).size === 4, 60_000);
@@ -250,7 +248,7 @@ scenario("offsets", "consumer groups: describe, reset, delete; get-offsets", asy
   expect(dropped).toContain("Successful");
   expect(await tool(command, "--delete", ...group)).toContain("was successful");
   const unknown = await tool(command, "--describe", "--group", "no-such-group");
-  expect(unknown).toMatch(/not found/i);
+  expect(unknown).toContain("GroupIdNotFoundException");
   for (const [time, sum] of [
     ["earliest", 0],
     ["latest", 50],
@@ -282,7 +280,7 @@ scenario("admin", "topics and configs", async () => {
   await tool("TopicCommand", "--alter", ...topic, "--partitions", "5");
   expect(await tool("TopicCommand", "--describe", ...topic)).toContain("PartitionCount: 5");
   const twice = await tool("TopicCommand", "--create", ...topic);
-  expect(twice).toContain("already exists");
+  expect(twice).toMatch(/managed. (already )?exists/);
   const entity = ["--entity-type", "topics", "--entity-name", "managed"];
   const change = ["--add-config", "retention.bytes=1000000", "--delete-config", "retention.ms"];
   expect(await configs(...entity, "--alter", ...change)).toContain("Completed updating config");

@@ -3,7 +3,7 @@
 
 import { spawn } from "node:child_process";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { clientResults, type Scenario, scenarios } from "../results.ts";
+import { type ClientResults, clientResults, type Scenario, scenarios } from "../results.ts";
 import { type ServerUnderTest, startServerUnderTest } from "../server-under-test.ts";
 import type { Found } from "../toolchain.ts";
 
@@ -26,9 +26,11 @@ export function testScripted(
 ): void {
   let found: Found<ScriptedClient> = { missing: "not looked for" };
   let server: ServerUnderTest | null = null;
+  let results: ClientResults = clientResults(label, "");
 
   beforeAll(async () => {
     found = find();
+    if ("tool" in found) results = clientResults(found.tool.name, found.tool.version);
     if ("tool" in found) server = await startServerUnderTest();
   });
 
@@ -39,12 +41,11 @@ export function testScripted(
   for (const scenario of scenarios) {
     test(`${label}: ${scenario}`, async (context) => {
       const reason = "missing" in found ? found.missing : absent[scenario];
-      const client = "tool" in found ? found.tool : { name: label, version: "", command: [] };
-      const results = clientResults(client.name, client.version);
-      if (reason !== undefined || server === null) {
+      if ("missing" in found || reason !== undefined || server === null) {
         results.leaveOut(scenario, reason ?? "no server");
         return context.skip(reason ?? "no server");
       }
+      const client = found.tool;
       const { bootstrap } = server;
       await results.run(scenario, async () => {
         const { line, output } = await runScenario(client, [bootstrap, scenario]);
