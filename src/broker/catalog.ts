@@ -18,7 +18,7 @@ import {
   sameConfigs,
   settingsOf,
 } from "./topic-config.ts";
-import { checkTopicName } from "./topic-name.ts";
+import { checkTopicName, isInternalTopicName } from "./topic-name.ts";
 import { type Topic, type Topics, topicFrom } from "./topics.ts";
 import { Turns } from "./turns.ts";
 
@@ -90,8 +90,9 @@ export class Catalog {
         return { topic, isNew: false, partitionCount: topic.partitions.length };
       }
       const partitionCount = request.partitionCount ?? defaultPartitions;
-      this.#checkCount(partitionCount, partitionCount);
       const { name } = request;
+      // The server's own come with its versions: a full directory must still open.
+      if (!isInternalTopicName(name)) this.#checkCount(partitionCount, partitionCount);
       if (request.validateOnly) {
         const topic = topicFrom({ name, topicId: "", configs, settings, partitions: [] });
         return { topic, isNew: true, partitionCount };

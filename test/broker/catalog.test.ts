@@ -59,6 +59,12 @@ describe("catalog: create", () => {
     expect(directories(disk.paths()).length).toBe(10);
   });
 
+  test("no room for partitions: the server's own topics are made all the same", async () => {
+    const { engine } = await openTestEngine({ settings: { partitionsMax: 1 } });
+    expect(engine.services.topics.lookup("__transaction_state")).not.toBeNull();
+    expect(await outcomeOf(createTopic(engine, "orders"))).toBe("POLICY_VIOLATION");
+  });
+
   test("many names at once at the limit: never more partitions than allowed", async () => {
     const { engine } = await openTestEngine({ settings: { partitionsMax: 11 } });
     const names = Array.from({ length: 5 }, (_, index) => `orders${index}`);
