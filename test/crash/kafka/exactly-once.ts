@@ -1,0 +1,179 @@
+// The exactly-once loop under fire: a worker reads, doubles and writes in transactions while it and its server are killed
+// with -9 in turn; what readers of committed records see in the end must be the input doubled, each once, in order.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { type Random, seededRandom } from "../../../src/base/random.ts";
+import { createClient } from "../../../src/client/client.ts";
+import { freePort, ServerProcess } from "../../support/server-process.ts";
+
+/** What is to be done. */
+export interface ExactlyOnceOptions {
+  /** An empty directory. */
+  readonly dataDir: string;
+  /** Command and first arguments of the worker; bootstrap, source and target follow. */
+  readonly worker: readonly string[];
+  readonly records: number;
+  readonly kills: number;
+  readonly seed: number;
+  /** Told of each kill, and of how many results were committed then. */
+  readonly onKill: (kill: number, victim: "server" | "worker", committed: number) => void;
+}
+
+/** What came of it. */
+export interface ExactlyOnceFacts {
+  readonly committed: number;
+  readonly kills: number;
+  /** Sentences; empty when the output is exact. */
+  readonly problems: readonly string[];
+}
+
+const partitions = 3;
+const waitMsMax = 120_000;
+
+/** Runs the loop to its end. */
+export async function exactlyOnce(options: ExactlyOnceOptions): Promise<ExactlyOnceFacts> {
+  const { records, kills } = options;
+  const random = seededRandom(options.seed);
+  const bench = await Bench.start(options);
+  let killed = 0;
+  let committed = 0;
+  try {
+    await bench.prepare(records);
+    bench.startWorker();
+    for (const threshold of thresholdsOf(records, kills, random)) {
+      committed = await bench.untilCommitted(threshold);
+      const victim = random.below(2) === 0 ? "server" : "worker";
+      await bench.kill(victim);
+      options.onKill(++killed, victim, committed);
+    }
+    committed = await bench.untilCommitted(records);
+    return { committed, kills: killed, problems: await bench.problems(records) };
+  } catch (error) {
+    return { committed, kills: killed, problems: [String(error)] };
+  } finally {
+    await bench.stop();
+  }
+}
+
+function thresholdsOf(records: number, kills: number, random: Random): readonly number[] {
+  const part = Math.floor(records / (kills + 1));
+  return Array.from({ length: kills }, (_, kill) => kill * part + 1 + random.below(part));
+}
+
+// The server, the worker, and the eyes of a reader of committed records.
+class Bench {
+  readonly #options: ExactlyOnceOptions;
+  readonly #ports: readonly [number, number];
+  #server: ServerProcess;
+  #worker: ChildProcess | null = null;
+  #isStopped = false;
+
+  private constructor(
+    options: ExactlyOnceOptions,
+    ports: readonly [number, number],
+    server: ServerProcess,
+  ) {
+    this.#options = options;
+    this.#ports = ports;
+    this.#server = server;
+  }
+
+  static async start(options: ExactlyOnceOptions): Promise<Bench> {
+    const ports = [await freePort(), await freePort()] as const;
+    return new Bench(options, ports, await serve(options.dataDir, ports));
+  }
+
+  async prepare(records: number): Promise<void> {
+    const client = createClient({ url: this.#server.url });
+    for (const topic of ["input", "output"]) await client.topics.create(topic, { partitions });
+    const producer = client.producer({ topic: "input" });
+    const sends = Array.from({ length: records }, (_, number) =>
+      producer.send({ partition: number % partitions, value: String(number) }),
+    );
+    await Promise.all(sends);
+    await client.close();
+  }
+
+  // A worker that ends by itself is started again, as whatever runs it would.
+  startWorker(): void {
+    const [command = "", ...first] = this.#options.worker;
+    const args = [...first, `127.0.0.1:${this.#ports[1]}`, "input", "output"];
+    const worker = spawn(command, args, { stdio: "ignore" });
+    this.#worker = worker;
+    worker.once("exit", () => {
+      if (!this.#isStopped && this.#worker === worker) this.startWorker();
+    });
+  }
+
+  async kill(victim: "server" | "worker"): Promise<void> {
+    if (victim === "worker") {
+      this.#worker?.kill("SIGKILL");
+      return;
+    }
+    await this.#server.stop("SIGKILL");
+    this.#server = await serve(this.#options.dataDir, this.#ports);
+  }
+
+  /** Resolves with how many results are committed, once there are that many. */
+  async untilCommitted(count: number): Promise<number> {
+    const deadline = performance.now() + waitMsMax;
+    for (;;) {
+      let committed = 0;
+      for (let partition = 0; partition < partitions; partition++) {
+        committed += (await this.#values(partition)).length;
+      }
+      if (committed >= count) return committed;
+      if (performance.now() > deadline) throw new Error(`${committed} of ${count} in time`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
+  async problems(records: number): Promise<readonly string[]> {
+    const problems: string[] = [];
+    for (let partition = 0; partition < partitions; partition++) {
+      const found = await this.#values(partition);
+      const length = Math.ceil((records - partition) / partitions);
+      const expected = Array.from({ length }, (_, at) => 2 * (at * partitions + partition));
+      const at = expected.findIndex((value, index) => found[index] !== value);
+      if (at >= 0)
+        problems.push(`partition ${partition}, ${at}: ${found[at]}, not ${expected[at]}`);
+      if (found.length !== length) {
+        problems.push(`partition ${partition}: ${found.length} results of ${length}`);
+      }
+    }
+    return problems;
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    const worker = this.#worker;
+    if (worker !== null && worker.exitCode === null && worker.signalCode === null) {
+      const ended = once(worker, "exit");
+      worker.kill("SIGKILL");
+      await ended;
+    }
+    await this.#server.stop("SIGTERM");
+  }
+
+  async #values(partition: number): Promise<readonly number[]> {
+    const values: number[] = [];
+    for (let from = 0; ; ) {
+      const query = `from=${from}&maxRecords=10000&maxBytes=8000000&isolation=read_committed`;
+      const path = `/v1/topics/output/partitions/${partition}/records?${query}`;
+      const reply = await fetch(`${this.#server.url}${path}`);
+      const page = (await reply.json()) as { records: { value: number }[]; nextOffset: number };
+      for (const { value } of page.records) values.push(value);
+      if (page.nextOffset === from) return values;
+      from = page.nextOffset;
+    }
+  }
+}
+
+function serve(
+  dataDir: string,
+  [port, kafkaPort]: readonly [number, number],
+): Promise<ServerProcess> {
+  const flags = ["--kafka-port", String(kafkaPort), "--log-level", "warn"];
+  return ServerProcess.start({ dataDir, port, flags });
+}
