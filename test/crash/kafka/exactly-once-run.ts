@@ -22,6 +22,7 @@ const found = find?.() ?? { missing: `there is no worker '${values.worker}'` };
 if (values.help) {
   console.log("usage: npm run torture:transactions -- [--worker kafkajs|java] [--records 6000]");
   console.log("                                       [--kills 20] [--seed N]");
+  console.log("example: npm run torture:transactions -- --worker java --kills 20");
 } else if ("missing" in found) {
   console.log(found.missing);
   process.exitCode = 2;

@@ -67,15 +67,21 @@ def produce():
         print(f"problem {left} left and {len(failures)} failed", flush=True)
 
 
+def positions(consumer):
+    return consumer.position([TopicPartition(topic, partition) for partition in range(partitions)])
+
+
 def verify():
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "verify", "check.crcs": True})
     consumer.assign([TopicPartition(topic, partition, 0) for partition in range(partitions)])
     expected = list(range(partitions))
     count = problems = 0
-    quiet_since = time.monotonic()
-    while time.monotonic() - quiet_since < 3:
+    ends = [consumer.get_watermark_offsets(TopicPartition(topic, n), 30)[1] for n in range(partitions)]
+    until = time.monotonic() + 600
+    while time.monotonic() < until and any(
+        place.offset < end for place, end in zip(positions(consumer), ends)
+    ):
         for message in consumer.consume(5000, 0.5):
-            quiet_since = time.monotonic()
             count += 1
             partition, number = message.partition(), int(message.value()[:11])
             if number != expected[partition]:

@@ -22,6 +22,7 @@ const found = confluentClient();
 if (values.help) {
   console.log("usage: npm run torture:kafka -- [--records 1000000] [--kills 10] [--partitions 6]");
   console.log("                                [--value-bytes 1024] [--seed N]");
+  console.log("example: npm run torture:kafka -- --records 1000000 --kills 10");
   console.log("Needs Python 3 with pip: confluent-kafka is installed below .interop.");
 } else if ("missing" in found) {
   console.log(found.missing);
