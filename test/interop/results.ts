@@ -1,6 +1,6 @@
 // Results of the interop tests: one file for each client below .interop/results, read by compatibility.ts.
 
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { projectRoot } from "../support/source-tree.ts";
 
@@ -33,7 +33,7 @@ export interface ScenarioResult {
   readonly reason: string;
 }
 
-/** Takes down the results of one client. Each call writes the client's file anew, so nothing is lost in a crash. */
+/** Takes down the results of one client, in its file at once, so that nothing is lost in a crash. */
 export interface ClientResults {
   /** Runs one scenario (or a part of it); notes ok or failed, and throws what it threw. */
   run<T>(scenario: Scenario, work: () => Promise<T>): Promise<T>;
@@ -46,8 +46,13 @@ export const serverUnderTest = process.env["INTEROP_SERVER"] === "kafka" ? "kafk
 
 const folder = join(projectRoot, ".interop", serverUnderTest === "kafka" ? "yardstick" : "results");
 
-/** Results of a client from now on; what an earlier run wrote of it is forgotten at the first note. */
+/**
+ * Results of a client from now on. A run of some of its tests leaves alone what an earlier run wrote of the others, as
+ * long as the client is of the same version.
+ */
 export function clientResults(client: string, version: string): ClientResults {
+  const name = client.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
+  const path = join(folder, `${name.replaceAll(/^-|-$/g, "")}.json`);
   const rows = new Map<Scenario, ScenarioResult>();
   const note = (scenario: Scenario, outcome: ScenarioResult["outcome"], reason: string): void => {
     const before = rows.get(scenario);
@@ -55,9 +60,9 @@ export function clientResults(client: string, version: string): ClientResults {
     if (before?.outcome === "failed" || (before?.outcome === "ok" && outcome === "skipped")) return;
     rows.set(scenario, { client, version, scenario, outcome, reason });
     mkdirSync(folder, { recursive: true });
-    const name = client.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
-    const path = join(folder, `${name.replaceAll(/^-|-$/g, "")}.json`);
-    writeFileSync(path, `${JSON.stringify([...rows.values()], null, 2)}\n`);
+    const earlier = existsSync(path) ? resultsIn(path) : [];
+    const kept = earlier.filter((row) => row.version === version && !rows.has(row.scenario));
+    writeFileSync(path, `${JSON.stringify([...kept, ...rows.values()], null, 2)}\n`);
   };
   return {
     run: async (scenario, work) => {
@@ -81,7 +86,9 @@ export function clientResults(client: string, version: string): ClientResults {
 export function readResults(): readonly ScenarioResult[] {
   mkdirSync(folder, { recursive: true });
   const files = readdirSync(folder).filter((name) => name.endsWith(".json"));
-  return files
-    .sort()
-    .flatMap((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as ScenarioResult[]);
+  return files.sort().flatMap((name) => resultsIn(join(folder, name)));
+}
+
+function resultsIn(path: string): readonly ScenarioResult[] {
+  return JSON.parse(readFileSync(path, "utf8")) as ScenarioResult[];
 }
