@@ -1,5 +1,5 @@
-// The exactly-once loop under fire: a worker reads, doubles and writes in transactions while it and its server are killed
-// with -9 in turn; what readers of committed records see in the end must be the input doubled, each once, in order.
+// The exactly-once loop under fire: a worker reads, doubles and writes in transactions while it and its server are
+// killed with -9 in turn; what readers of committed records see in the end must be the input doubled, once, in order.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
