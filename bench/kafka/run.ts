@@ -1,40 +1,36 @@
-// `npm run bench:kafka`: Varve against Apache Kafka with Kafka's own perf tools, in turns on one machine.
+// `npm run bench:kafka`: Varve against Apache Kafka with Kafka's own perf tools and with librdkafka, in turns on one
+// machine.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { runProgram } from "../../test/interop/outcomes.ts";
-import { kafkaTools, kafkaVersion } from "../../test/interop/toolchain.ts";
+import { findKcat, kafkaTools, kafkaVersion } from "../../test/interop/toolchain.ts";
 import { projectRoot } from "../../test/support/source-tree.ts";
-import { type Contestant, createTopic, startKafka, startVarve } from "./servers.ts";
+import { median } from "../harness.ts";
+import type { Cell } from "./cell.ts";
+import { javaCells } from "./java-cells.ts";
+import { librdkafkaCells } from "./librdkafka-cells.ts";
+import { type Contestant, startKafka, startVarve } from "./servers.ts";
 
-const help = `usage: npm run bench:kafka -- [--only TEXT] [--rounds 2] [--scale 1] [--save]
+const help = `usage: npm run bench:kafka -- [--only TEXT] [--rounds 3] [--scale 1] [--save]
 
-  --only    only the cells whose name contains TEXT
+  --only    only the cells whose name matches TEXT, a regular expression; a fetch needs its produce
   --rounds  measured rounds; the servers take turns in each, and the one to begin changes
   --scale   factor on the number of records
   --save    keep the table in bench/results
 
-example: npm run bench:kafka -- --only 1024B --rounds 1`;
+example: npm run bench:kafka -- --only 'java.*1024B' --rounds 1`;
 
 const { values } = parseArgs({
   options: {
     only: { type: "string", default: "" },
-    rounds: { type: "string", default: "2" },
+    rounds: { type: "string", default: "3" },
     scale: { type: "string", default: "1" },
     save: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
-
-interface Cell {
-  readonly name: string;
-  readonly unit: string;
-  /** True where less is better. */
-  readonly isCost: boolean;
-  measure(server: Contestant): Promise<number>;
-}
 
 interface Row {
   readonly name: string;
@@ -45,110 +41,12 @@ interface Row {
   readonly ratio: number;
 }
 
-const recordsOf = { 100: 400_000, 1024: 100_000, 10240: 12_000 } as const;
-type Size = keyof typeof recordsOf;
-const tools = "org.apache.kafka.tools";
-let topics = 0;
-
-function cellsOf(classpath: string, scale: number): readonly Cell[] {
-  const java = async (main: string, args: readonly string[]): Promise<string> => {
-    const all = ["-Xmx512m", "-cp", classpath, `${tools}.${main}`, ...args];
-    return runProgram({ file: "java", args: all }, 120_000);
-  };
-  const filled = new Map<string, string>();
-  const produce = async (
-    server: Contestant,
-    load: { readonly size: Size; readonly partitions: number; readonly acks: string },
-  ): Promise<string> => {
-    const topic = `perf-${topics++}`;
-    await createTopic(server.bootstrap, topic, load.partitions);
-    const records = String(Math.round(recordsOf[load.size] * scale));
-    const what = ["--topic", topic, "--num-records", records, "--record-size", String(load.size)];
-    const how = ["--throughput", "-1", "--producer-props"];
-    const props = [`bootstrap.servers=${server.bootstrap}`, `acks=${load.acks}`];
-    filled.set(`${server.name} ${load.size} ${load.partitions}`, topic);
-    return java("ProducerPerformance", [...what, ...how, ...props]);
-  };
-  const sizes = [100, 1024, 10240] as const;
-  const counts = [1, 16] as const;
-  const producing = sizes.flatMap((size) =>
-    counts.flatMap((partitions) =>
-      ["1", "all"].map((acks): Cell => {
-        const measure = async (server: Contestant): Promise<number> =>
-          found(
-            /([\d.]+) records\/sec[^\n]*99\.9th/,
-            await produce(server, { size, partitions, acks }),
-          );
-        const name = `produce ${size}B ${partitions}p acks=${acks}`;
-        return { name, unit: "records/s", isCost: false, measure };
-      }),
-    ),
-  );
-  const fetching = sizes.flatMap((size) =>
-    counts.map((partitions): Cell => {
-      const measure = async (server: Contestant): Promise<number> => {
-        const topic = filled.get(`${server.name} ${size} ${partitions}`) ?? "";
-        const records = String(Math.round(recordsOf[size] * scale));
-        const args = ["--bootstrap-server", server.bootstrap, "--topic", topic, "--messages"];
-        const text = await java("ConsumerPerformance", [...args, records]);
-        // start, end, MB, MB/s, records, records/s, rebalance ms, fetch ms, fetch MB/s, fetch records/s
-        const line = text.split("\n").find((each) => /^\d{4}-/.test(each)) ?? text;
-        return found(/([\d.]+)$/, line.trim());
-      };
-      return { name: `fetch ${size}B ${partitions}p`, unit: "records/s", isCost: false, measure };
-    }),
-  );
-  const endToEnd = new Map<string, string>();
-  const latency = [".50", ".99", ".999"].map(
-    (percentile): Cell => ({
-      name: `end to end 100B acks=all p${percentile.slice(1)}`,
-      unit: "ms",
-      isCost: true,
-      measure: async (server) => {
-        if (percentile === ".50") {
-          const args = [
-            "-b",
-            server.bootstrap,
-            "-t",
-            "latency",
-            "-n",
-            "2000",
-            "-a",
-            "all",
-            "-s",
-            "100",
-          ];
-          await createTopic(server.bootstrap, "latency", 1);
-          endToEnd.set(server.name, await java("EndToEndLatency", args));
-        }
-        const names = { ".50": "50th", ".99": "99th", ".999": "99.9th" } as Record<string, string>;
-        const at = `${names[percentile]} = `;
-        const text = endToEnd.get(server.name) ?? "";
-        return found(new RegExp(`${at.replace(".", "\\.")}(\\d+)`), text);
-      },
-    }),
-  );
-  const memory: Cell = {
-    name: "resident memory after the load",
-    unit: "MiB",
-    isCost: true,
-    measure: (server) => Promise.resolve(server.residentBytes() / 2 ** 20),
-  };
-  return [...producing, ...fetching, ...latency, memory];
-}
-
-function found(pattern: RegExp, text: string): number {
-  const match = pattern.exec(text.trim());
-  if (match === null) throw new Error(`no figure in:\n${text.slice(-1500)}`);
-  return Number(match[1]);
-}
-
-function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const [low = 0, high = 0] = [sorted[(sorted.length - 1) >> 1], sorted[middle]];
-  return (low + high) / 2;
-}
+const memory: Cell = {
+  name: "resident memory after the load",
+  unit: "MiB",
+  isCost: true,
+  measure: (server) => Promise.resolve(server.residentBytes() / 2 ** 20),
+};
 
 async function measureCell(
   cell: Cell,
@@ -172,13 +70,15 @@ function asLine({ name, unit, varve, kafka, ratio }: Row): string {
 
 async function main(): Promise<void> {
   const tool = kafkaTools();
-  if ("missing" in tool) {
-    console.log(tool.missing);
+  const kcat = findKcat();
+  for (const found of [tool, kcat]) if ("missing" in found) console.log(found.missing);
+  if ("missing" in tool || "missing" in kcat) {
     process.exitCode = 2;
     return;
   }
   const { classpath } = tool.tool;
   const [rounds, scale] = [Number(values.rounds), Number(values.scale)];
+  const librdkafka = librdkafkaCells(scale);
   const servers = [await startVarve(), await startKafka(classpath)] as const;
   const [varve, kafka] = servers;
   const lines = ["| | Varve | Kafka | | Varve is |", "|---|--:|--:|---|--:|"];
@@ -193,25 +93,32 @@ async function main(): Promise<void> {
     const ratio = kafka.firstRecordMs / varve.firstRecordMs;
     const start = { name: "start to first record", unit: "ms", ratio };
     show({ ...start, varve: varve.firstRecordMs, kafka: kafka.firstRecordMs });
-    const cells = cellsOf(classpath, scale);
-    // Memory that is touched for the first time is slow here: each server is warmed before anything counts.
+    const cells = [...javaCells(classpath, scale), ...librdkafka.cells];
+    // Memory that is touched for the first time is slow here, and code that runs for the first time everywhere: each
+    // server is warmed before anything counts.
     for (const server of servers) {
-      for (const cell of cells.filter(({ name }) => name === "produce 1024B 16p acks=all")) {
+      for (const cell of cells.filter(({ name }) => /1024B 16p/.test(name))) {
         await cell.measure(server);
       }
     }
-    for (const cell of cells) {
-      const isWanted = cell.name.includes(values.only) || cell.name.startsWith("produce");
-      if (values.only !== "" && !isWanted) continue;
-      show(await measureCell(cell, servers, rounds));
+    const only = new RegExp(values.only);
+    for (const cell of [...cells, memory]) {
+      if (only.test(cell.name)) show(await measureCell(cell, servers, rounds));
     }
   } finally {
+    librdkafka.close();
     await Promise.all(servers.map((server) => server.stop()));
   }
-  if (values.save) save(lines, rows, rounds);
+  if (values.save) save({ lines, rows, rounds, kcat: kcat.tool });
 }
 
-function save(lines: readonly string[], rows: readonly Row[], rounds: number): void {
+function save(run: {
+  readonly lines: readonly string[];
+  readonly rows: readonly Row[];
+  readonly rounds: number;
+  readonly kcat: string;
+}): void {
+  const { lines, rows, rounds, kcat } = run;
   const day = new Date().toISOString().slice(0, 10);
   const folder = join(projectRoot, "bench/results");
   mkdirSync(folder, { recursive: true });
@@ -222,7 +129,8 @@ function save(lines: readonly string[], rows: readonly Row[], rounds: number): v
     `\`npm run bench:kafka -- --rounds ${rounds} --scale ${values.scale} --save\`; medians of ${rounds} rounds, servers in turns.`,
     `Machine: ${cpus().length} x ${cpu?.model ?? "?"}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Node ${process.version}.`,
     "One Kafka broker (KRaft) with its default settings, which do not sync what they acknowledge; Varve with its own, which sync",
-    "with acks=all. Produce and fetch with ProducerPerformance and ConsumerPerformance, latency with EndToEndLatency.",
+    "with acks=all. java: ProducerPerformance, ConsumerPerformance and EndToEndLatency with their defaults. librdkafka: kcat",
+    `(${kcat}) with its defaults, whole runs of the program. Clients and server share the machine.`,
     "In the last column more than 100 % means that Varve is better, whatever the unit.",
     "",
     ...lines,

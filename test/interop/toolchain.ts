@@ -121,3 +121,23 @@ export function nodeBinary(major: number): Found<string> {
   }
   return { tool: binary };
 }
+
+/** The version of kcat, installed from Debian's packages where it is missing and that is allowed. */
+export function findKcat(): Found<string> {
+  try {
+    return { tool: kcatVersion() };
+  } catch {
+    if (process.getuid?.() !== 0) return { missing: "kcat is not installed (apt install kcat)" };
+  }
+  try {
+    execFileSync("apt-get", ["install", "-y", "-qq", "kcat"], { stdio: "pipe" });
+    return { tool: kcatVersion() };
+  } catch (cause) {
+    return { missing: `apt could not install kcat: ${String(cause).slice(0, 200)}` };
+  }
+}
+
+function kcatVersion(): string {
+  const text = execFileSync("kcat", ["-V"], { encoding: "utf8" });
+  return /Version (\S+) .*librdkafka ([\d.]+)/s.exec(text)?.slice(1).join(" / librdkafka ") ?? "?";
+}

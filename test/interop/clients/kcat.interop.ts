@@ -5,28 +5,8 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, type TestContext, test } from "vitest";
 import { type ClientResults, clientResults, type Scenario, scenarios } from "../results.ts";
 import { type ServerUnderTest, startServerUnderTest } from "../server-under-test.ts";
-import type { Found } from "../toolchain.ts";
+import { type Found, findKcat } from "../toolchain.ts";
 import { soon } from "./soon.ts";
-
-/** The version of kcat, installed from Debian's packages where it is missing and that is allowed. */
-function findKcat(): Found<string> {
-  try {
-    return { tool: versionOf() };
-  } catch {
-    if (process.getuid?.() !== 0) return { missing: "kcat is not installed (apt install kcat)" };
-  }
-  try {
-    execFileSync("apt-get", ["install", "-y", "-qq", "kcat"], { stdio: "pipe" });
-    return { tool: versionOf() };
-  } catch (cause) {
-    return { missing: `apt could not install kcat: ${String(cause).slice(0, 200)}` };
-  }
-}
-
-function versionOf(): string {
-  const text = execFileSync("kcat", ["-V"], { encoding: "utf8" });
-  return /Version (\S+) .*librdkafka ([\d.]+)/s.exec(text)?.slice(1).join(" / librdkafka ") ?? "?";
-}
 
 let found: Found<string> = { missing: "not looked for" };
 let server: ServerUnderTest;
