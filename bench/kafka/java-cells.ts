@@ -69,9 +69,8 @@ function latencyCells(java: Java): readonly Cell[] {
     measure: async (server: Contestant) => {
       if (index === 0) {
         await createTopic(server.bootstrap, "latency", 1);
-        const where = ["-b", server.bootstrap, "-t", "latency"];
-        const what = ["-n", "2000", "-a", "all", "-s", "100"];
-        texts.set(server.name, await java("EndToEndLatency", [...where, ...what]));
+        const args = [server.bootstrap, "latency", "2000", "all", "100"];
+        texts.set(server.name, await java("EndToEndLatency", args));
       }
       return found(new RegExp(`${label} = (\\d+)`), texts.get(server.name) ?? "");
     },

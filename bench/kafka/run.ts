@@ -141,4 +141,9 @@ function save(run: {
 }
 
 if (values.help) console.log(help);
-else await main();
+else {
+  await main().catch((error: unknown) => {
+    console.log(error instanceof Error ? error.message : String(error));
+    process.exitCode = 1;
+  });
+}

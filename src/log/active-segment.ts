@@ -1,7 +1,8 @@
 // The segment being appended to: its file, its reserved blocks, its indexes, and where written and durable end.
 //
-// One caller at a time (the writer's pump) may call `write`, `sync`, `finish` and `close`; `indexes` may be asked by
-// readers meanwhile. The position of the next write is held here and never asked of the disk again after opening.
+// One caller at a time (the writer's pump) may call `write`, `finish` and `close`; one `sync` may run beside a write,
+// but not beside `finish` and `close`; `indexes` may be asked by readers meanwhile. The position of the next write is held
+// here and never asked of the disk again after opening.
 
 import { assert } from "../base/assert.ts";
 import { viewOf } from "../base/bytes.ts";
@@ -59,8 +60,9 @@ export class ActiveSegment {
   #loading: Promise<SegmentIndexes> | null = null;
   #reserved = 0;
   #reserveStep = reserveBytesMin;
-  // A refused write was cut off; until the next sync a power cut may bring part of it back.
-  #isUndone = false;
+  // Refused writes that were cut off; until the next sync a power cut may bring part of them back.
+  #undoneCount = 0;
+  #undoneDurably = 0;
   #isIndexAhead = false;
   #isIndexDistrusted = false;
 
@@ -74,7 +76,7 @@ export class ActiveSegment {
 
   /** True when a sync would make something durable: bytes, or that a refused write was undone. */
   get isDirty(): boolean {
-    return this.#isUndone || this.unsyncedBytes > 0;
+    return this.#undoneCount > this.#undoneDurably || this.unsyncedBytes > 0;
   }
 
   /** Bytes written and not synced. */
@@ -127,8 +129,8 @@ export class ActiveSegment {
     } catch (error) {
       if (!(error instanceof LogError) || error.code !== "DISK_FULL") throw error;
       this.#reserved = 0;
-      this.#isUndone = true;
       await file.truncate(position);
+      this.#undoneCount++;
       throw error;
     }
     const place = { position, intervalBytes: settings.indexIntervalBytes };
@@ -148,11 +150,12 @@ export class ActiveSegment {
     this.#isIndexDistrusted = true;
   }
 
-  /** Makes everything written so far durable. @throws KAFKA_STORAGE_ERROR, for good: never call it again then. */
+  /** Makes what has been written durable. @throws KAFKA_STORAGE_ERROR, for good: never call it again then. */
   async sync(): Promise<void> {
     const end = this.written;
+    const undoneCount = this.#undoneCount;
     await this.#file?.sync();
-    this.#isUndone = false;
+    this.#undoneDurably = undoneCount;
     this.durable = end;
   }
 

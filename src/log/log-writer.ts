@@ -1,21 +1,20 @@
 // Group commit: one group of appends is on its way to the disk while the next one fills.
 //
 // - The first append to an idle log starts its group in a microtask, so appends of one turn go together. No timer: the
-//   write and sync in flight are the window in which the next group gathers.
-// - After the write of a group a sync follows at once when one of its appends needs it, or when what is unsynced would
-//   exceed `unsyncedBytesMax`, `flushMessages` or `flushMs`. Otherwise, under `fsync`, as soon as no group is waiting;
-//   under `os`, when `flushMs` is over.
+//   sync under way is the window in which a group that needs one gathers; a group that does not is written beside it.
+//   What is written is the syncer's to make durable.
 // - Which segment a batch goes to is settled when it is appended. A group never spans segments, so it is written whole
 //   or not at all.
+// - At most `unsyncedBytesMax` is written and not synced; beyond it a group waits for a sync.
 // - No room (DISK_FULL): the group and all behind it are refused and their offsets taken back; nobody had seen them.
 //   Any other failed write, and any failed sync, is final.
 
 import { assert } from "../base/assert.ts";
-import type { Timer } from "../base/clock.ts";
 import { LogError } from "../base/error.ts";
 import { maxTimestampAt } from "../record/batch-header.ts";
 import { BatchGroup, StampedBatches } from "./batch-group.ts";
 import type { LogState } from "./log-state.ts";
+import { LogSyncer } from "./log-syncer.ts";
 import type { PendingAppend } from "./log-types.ts";
 import { repeatedAppend, type SequencedBatch } from "./producer-entry.ts";
 import type { ProducerKeeper } from "./producer-keeper.ts";
@@ -40,19 +39,14 @@ interface Plan {
   bytesSinceEntry: number;
 }
 
-/** Appends, rolls and syncs of one log. */
+/** Appends and rolls of one log. */
 export class LogWriter {
   readonly #state: LogState;
   readonly #keeper: ProducerKeeper;
+  readonly #syncer: LogSyncer;
   readonly #queue: BatchGroup[] = [];
   #queuedBytes = 0;
   #inFlight: BatchGroup | null = null;
-  // Written, waiting for the next sync.
-  #unsynced: BatchGroup[] = [];
-  #unsyncedRecords = 0;
-  #unsyncedSinceMs = 0;
-  #isSyncDue = false;
-  #timer: Timer | null = null;
   #pump: Promise<void> | null = null;
   #plan: Plan;
 
@@ -61,6 +55,7 @@ export class LogWriter {
     assert(groupBytesMax <= unsyncedBytesMax, "a group fits the unsynced window");
     this.#state = state;
     this.#keeper = keeper;
+    this.#syncer = new LogSyncer(state, (error) => this.#refuse(null, error));
     this.#plan = this.#planOfActive();
   }
 
@@ -120,30 +115,31 @@ export class LogWriter {
   /** Resolves when everything appended so far is durable. @throws DISK_FULL, KAFKA_STORAGE_ERROR */
   async flush(): Promise<void> {
     if (this.#state.health.state === "failed") throw this.#state.refusal();
-    const last = this.#queue.at(-1) ?? this.#inFlight ?? this.#unsynced.at(-1);
-    if (last === undefined) return;
-    this.#isSyncDue = true;
-    this.#start();
-    await last.durable.promise;
+    await this.#demandSync()?.durable.promise;
   }
 
   /** Resolves when nothing is on its way any more: all is durable, or refused. Appends must have been stopped. */
   async drain(): Promise<void> {
-    this.#isSyncDue = true;
-    this.#start();
     while (this.#pump !== null) await this.#pump;
-    this.#timer?.cancel();
-    this.#timer = null;
+    await this.#syncer.drain();
   }
 
   // A retry is as safe as what it repeats, and never acknowledged before it.
   #repeated(batches: readonly SequencedBatch[], needsSync: boolean): PendingAppend {
     const pending = repeatedAppend(batches);
-    if (needsSync && pending.nextOffset > this.#state.active.durable.offset) {
-      this.#isSyncDue = true;
-      this.#start();
-    }
+    if (needsSync && pending.nextOffset > this.#state.active.durable.offset) this.#demandSync();
     return pending;
+  }
+
+  // Everything appended so far is to become durable without delay; answers the group that is durable last.
+  #demandSync(): BatchGroup | undefined {
+    const waiting = this.#queue.at(-1) ?? this.#inFlight;
+    if (waiting !== null) {
+      waiting.needsSync = true;
+      return waiting;
+    }
+    this.#syncer.demand();
+    return this.#syncer.last;
   }
 
   #admit(chunks: readonly Uint8Array[]): void {
@@ -239,22 +235,17 @@ export class LogWriter {
       // Appends of this turn of the event loop join the first group.
       await Promise.resolve();
       while (this.#state.health.state === "ok") {
+        if (this.#queue[0]?.needsSync === true) await this.#syncer.ended();
+        if (this.#state.health.state !== "ok") break;
         const group = this.#queue.shift();
-        if (group !== undefined) await this.#commit(group);
-        else if (this.#unsynced.length > 0 && this.#isSyncWanted()) await this.#syncOrLatch();
-        else break;
+        if (group === undefined) break;
+        await this.#commit(group);
       }
-      this.#isSyncDue = false;
       if (this.#state.health.state !== "ok") this.#refuse(null, this.#state.refusal());
-      this.#armTimer();
     } finally {
       // In the same turn as the last look at the queue, so that no append falls between.
       this.#pump = null;
     }
-  }
-
-  #isSyncWanted(): boolean {
-    return this.#isSyncDue || this.#state.config.durability === "fsync";
   }
 
   async #commit(group: BatchGroup): Promise<void> {
@@ -276,19 +267,16 @@ export class LogWriter {
       group.durable.resolve();
       return;
     }
-    if (this.#unsynced.length === 0) this.#unsyncedSinceMs = state.options.clock.monotonicMs();
-    this.#unsynced.push(group);
-    this.#unsyncedRecords += group.recordCount;
     state.options.observer.appended(group.bytes, group.recordCount);
     state.advance();
-    if (group.needsSync || this.#isOverdue()) await this.#syncOrLatch();
+    this.#syncer.add(group);
   }
 
   async #write(group: BatchGroup): Promise<void> {
     const state = this.#state;
     const { active, config } = state;
     const { unsyncedBytesMax } = state.options.limits;
-    if (active.unsyncedBytes + group.bytes > unsyncedBytesMax) await this.#sync();
+    if (active.unsyncedBytes + group.bytes > unsyncedBytesMax) await this.#syncer.syncAll();
     await active.prepare(group.bytes, config);
     try {
       await active.write(group, config);
@@ -298,48 +286,13 @@ export class LogWriter {
     }
   }
 
-  #isOverdue(): boolean {
-    const { config, options } = this.#state;
-    const ageMs = options.clock.monotonicMs() - this.#unsyncedSinceMs;
-    return this.#unsyncedRecords >= config.flushMessages || ageMs >= config.flushMs;
-  }
-
-  async #syncOrLatch(): Promise<void> {
-    try {
-      await this.#sync();
-    } catch (error) {
-      this.#refuse(null, error);
-    }
-  }
-
-  async #sync(): Promise<void> {
-    const state = this.#state;
-    const { clock, observer } = state.options;
-    const bytes = state.active.unsyncedBytes;
-    const startedMs = clock.monotonicMs();
-    try {
-      await state.active.sync();
-    } catch (error) {
-      state.latch("a sync failed; the log is closed for appends", error);
-      throw error;
-    }
-    observer.synced(clock.monotonicMs() - startedMs, bytes);
-    const synced = this.#unsynced;
-    this.#unsynced = [];
-    this.#unsyncedRecords = 0;
-    this.#timer?.cancel();
-    this.#timer = null;
-    state.advance();
-    for (const group of synced) group.durable.resolve();
-  }
-
   // A crash between any two of these steps leaves either the old segment as the last, whole, or both, the new one
   // empty.
   async #rollActive(): Promise<void> {
     const state = this.#state;
     const { disk, directory } = state.options;
     const before = state.active;
-    if (before.isDirty) await this.#sync();
+    await this.#syncer.syncAll();
     await before.finish(true, state.config);
     await this.#keeper.seal();
     const segment = new Segment(directory, before.written.offset);
@@ -365,24 +318,13 @@ export class LogWriter {
     }
     const reason = state.health.state === "ok" ? error : state.refusal(error);
     const refused = group === null ? this.#queue.splice(0) : [group, ...this.#queue.splice(0)];
-    if (state.health.state !== "ok") refused.push(...this.#unsynced.splice(0));
+    if (state.health.state !== "ok") refused.push(...this.#syncer.giveUp());
     for (const each of refused) each.reject(reason);
     this.#queuedBytes = 0;
     state.logEndOffset = state.active.written.offset;
     state.producers.rollBackTo(state.logEndOffset);
     this.#plan = this.#planOfActive();
     if (!isFinal && !(error instanceof LogError)) throw error;
-  }
-
-  #armTimer(): void {
-    if (this.#unsynced.length === 0 || this.#timer !== null) return;
-    const { clock } = this.#state.options;
-    const ageMs = clock.monotonicMs() - this.#unsyncedSinceMs;
-    this.#timer = clock.after(Math.max(0, this.#state.config.flushMs - ageMs), () => {
-      this.#timer = null;
-      this.#isSyncDue = true;
-      this.#start();
-    });
   }
 }
 

@@ -1,6 +1,7 @@
 // The real disk: node:fs, and the native calls where the platform has them.
 
 import * as fs from "node:fs";
+import { type Clock, systemClock } from "../base/clock.ts";
 import { LogError } from "../base/error.ts";
 import type { Disk, DiskFile, OpenMode } from "./disk.ts";
 import { type Native, native as platformNative } from "./native.ts";
@@ -15,6 +16,8 @@ export interface NodeDiskOptions {
   readonly readMode: ReadMode;
   /** Native calls to use; null does without (no maps, no reservations, a lock by process id). */
   readonly native?: Native | null;
+  /** Tells how quick the disk is; this machine's when absent. */
+  readonly clock?: Clock;
 }
 
 const openFlags = {
@@ -30,11 +33,13 @@ const heldPidLocks = new Set<string>();
 export class NodeDisk implements Disk {
   readonly #native: Native | null;
   readonly #usesMaps: boolean;
+  readonly #clock: Clock;
   readonly #counters: DiskCounters = { openFiles: 0, liveMaps: 0, mappedBytes: 0 };
 
   constructor(options: NodeDiskOptions) {
     this.#native = options.native === undefined ? platformNative : options.native;
     this.#usesMaps = options.readMode === "map";
+    this.#clock = options.clock ?? systemClock;
   }
 
   /** What is open now. */
@@ -50,6 +55,7 @@ export class NodeDisk implements Disk {
       native: this.#native,
       usesMaps: this.#usesMaps,
       counters: this.#counters,
+      clock: this.#clock,
     });
   }
 

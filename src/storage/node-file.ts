@@ -3,6 +3,7 @@
 import * as fs from "node:fs";
 import { getSystemErrorName } from "node:util";
 import { assert } from "../base/assert.ts";
+import type { Clock } from "../base/clock.ts";
 import { LogError } from "../base/error.ts";
 import type { DiskFile, FileMap } from "./disk.ts";
 import { errno, type Native } from "./native.ts";
@@ -27,10 +28,16 @@ export interface NodeFileOptions {
   /** False: `map` resolves to null all the same. */
   readonly usesMaps: boolean;
   readonly counters: DiskCounters;
+  readonly clock: Clock;
 }
 
 // The kernel takes at most this many chunks in one call (IOV_MAX).
 const chunksPerWriteMax = 1024;
+// Above this a write is worth a thread, whatever the disk.
+const writeHereBytesMax = 128 * 1024;
+// A write or sync that took longer tells of a slow disk, and of this much time in which it is not trusted to be quick.
+const writeHereMsMax = 5;
+const slowMs = 1000;
 // Calls of read and write move at most 2^31 - 4096 bytes; stay well below.
 const bytesPerReadMax = 1 << 30;
 // V8 counts every buffer over a map as memory of its own. Few and reused ones keep its collector calm.
@@ -45,6 +52,9 @@ export class NodeFile implements DiskFile {
   readonly #options: NodeFileOptions;
   #reservedBytes = 0;
   #syncFailure: LogError | null = null;
+  /** Since when a sync is under way; null when none is. Monotonic milliseconds. */
+  #syncSinceMs: number | null = null;
+  #slowUntilMs = 0;
   #isOpen = true;
 
   /** Takes the descriptor over; `close` gives it back. */
@@ -55,11 +65,16 @@ export class NodeFile implements DiskFile {
     options.counters.openFiles++;
   }
 
+  // A small write into the page cache costs less than waking a thread for it. But one that the system makes wait holds
+  // up the event loop, so a file whose disk was slow a moment ago, or has long been busy with a sync, gets a thread.
   async write(chunks: readonly Uint8Array[], position: number): Promise<void> {
     let rest = chunks.filter((chunk) => chunk.length > 0);
     let at = position;
     while (rest.length > 0) {
-      const written = await this.#writeSome(rest.slice(0, chunksPerWriteMax), at);
+      const some = rest.slice(0, chunksPerWriteMax);
+      const written = this.#mayWriteHere(some)
+        ? this.#writeHere(some, at)
+        : await this.#writeSome(some, at);
       at += written;
       rest = withoutFirst(rest, written);
     }
@@ -79,8 +94,10 @@ export class NodeFile implements DiskFile {
   async sync(): Promise<void> {
     // After a failure the kernel calls the lost pages clean and would answer yes: it must not be asked again.
     if (this.#syncFailure !== null) throw this.#syncFailure;
+    this.#syncSinceMs = this.#nowMs();
     try {
       await this.#call<void>("sync", (done) => fs.fdatasync(this.#descriptor, done));
+      this.#syncSinceMs = null;
     } catch (error) {
       const detail = "sync failed: what was written since the last one may be lost";
       this.#syncFailure = new LogError("KAFKA_STORAGE_ERROR", detail, { cause: error });
@@ -141,12 +158,36 @@ export class NodeFile implements DiskFile {
     }
   }
 
+  #mayWriteHere(chunks: readonly Uint8Array[]): boolean {
+    let bytes = 0;
+    for (const chunk of chunks) bytes += chunk.length;
+    if (bytes > writeHereBytesMax) return false;
+    const nowMs = this.#nowMs();
+    return nowMs >= this.#slowUntilMs && nowMs - (this.#syncSinceMs ?? nowMs) <= writeHereMsMax;
+  }
+
+  #writeHere(chunks: readonly Uint8Array[], position: number): number {
+    assert(this.#isOpen, "write of a closed file");
+    const startedMs = this.#nowMs();
+    try {
+      return counted(fs.writevSync(this.#descriptor, chunks, position));
+    } catch (error) {
+      throw storageError("write", this.path, error);
+    } finally {
+      const endedMs = this.#nowMs();
+      if (endedMs - startedMs > writeHereMsMax) this.#slowUntilMs = endedMs + slowMs;
+    }
+  }
+
+  #nowMs(): number {
+    return this.#options.clock.monotonicMs();
+  }
+
   async #writeSome(chunks: readonly Uint8Array[], position: number): Promise<number> {
     const count = await this.#call<number>("write", (done) =>
       fs.writev(this.#descriptor, chunks, position, done),
     );
-    if (count > 0) return count;
-    throw new LogError("KAFKA_STORAGE_ERROR", "a write was accepted but wrote nothing");
+    return counted(count);
   }
 
   #readSome(target: Uint8Array, position: number): Promise<number> {
@@ -257,6 +298,11 @@ class NodeMap implements FileMap {
     this.#windows.set(start, made);
     return made;
   }
+}
+
+function counted(count: number): number {
+  if (count > 0) return count;
+  throw new LogError("KAFKA_STORAGE_ERROR", "a write was accepted but wrote nothing");
 }
 
 function withoutFirst(chunks: readonly Uint8Array[], byteCount: number): Uint8Array[] {

@@ -82,7 +82,7 @@ async function expectKept(engine: Engine, kept: Kept, label: string): Promise<nu
 
 test("topics: any interleaving: errors have names, nothing leaks, what is kept is kept", async () => {
   let checkedCount = 0;
-  for (let seed = 1; seed <= 15; seed++) {
+  for (let seed = 1; seed <= 20; seed++) {
     const random = seededRandom(seed);
     const label = `seed ${seed}`;
     const clock = new FakeClock();

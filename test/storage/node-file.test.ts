@@ -4,6 +4,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { assert } from "../../src/base/assert.ts";
+import { systemClock } from "../../src/base/clock.ts";
 import { errno, native } from "../../src/storage/native.ts";
 import { NodeDisk } from "../../src/storage/node-disk.ts";
 import { NodeFile } from "../../src/storage/node-file.ts";
@@ -118,6 +119,29 @@ test("write: no room at all: DISK_FULL with the system's reason", async (context
   await full.close();
 });
 
+test("write: in the event loop while the disk is quick, by a thread for a second after it was slow", async () => {
+  let nowMs = 0;
+  let costMs = 0;
+  const clock = { ...systemClock, monotonicMs: () => (nowMs += costMs) };
+  const disk = new NodeDisk({ readMode: "pread", clock });
+  const file = await disk.open(`${base}/quick`, "write");
+  const isWrittenAtOnce = async (bytes: number): Promise<boolean> => {
+    const sizeBefore = fs.statSync(`${base}/quick`).size;
+    const written = file.write([pattern(1, bytes)], sizeBefore);
+    const isThere = fs.statSync(`${base}/quick`).size === sizeBefore + bytes;
+    await written;
+    return isThere;
+  };
+  expect(await isWrittenAtOnce(1000)).toBe(true);
+  costMs = 6;
+  await isWrittenAtOnce(1000);
+  costMs = 0;
+  expect(await isWrittenAtOnce(64 * 1024)).toBe(false);
+  nowMs += 1000;
+  expect(await isWrittenAtOnce(1000)).toBe(true);
+  await file.close();
+});
+
 function fileOver(device: string): NodeFile {
   return new NodeFile({
     path: device,
@@ -125,6 +149,7 @@ function fileOver(device: string): NodeFile {
     native: null,
     usesMaps: false,
     counters: { openFiles: 0, liveMaps: 0, mappedBytes: 0 },
+    clock: systemClock,
   });
 }
 
