@@ -1,8 +1,8 @@
 // The segment being appended to: its file, its reserved blocks, its indexes, and where written and durable end.
 //
 // One caller at a time (the writer's pump) may call `write`, `finish` and `close`; one `sync` may run beside a write,
-// but not beside `finish` and `close`; `indexes` may be asked by readers meanwhile. The position of the next write is held
-// here and never asked of the disk again after opening.
+// but not beside `finish` and `close`; `indexes` may be asked by readers meanwhile. The position of the next write is
+// held here and never asked of the disk again after opening.
 
 import { assert } from "../base/assert.ts";
 import { viewOf } from "../base/bytes.ts";
