@@ -40,9 +40,10 @@ const writeHereMsMax = 5;
 const slowMs = 1000;
 // Calls of read and write move at most 2^31 - 4096 bytes; stay well below.
 const bytesPerReadMax = 1 << 30;
-// V8 counts every buffer over a map as memory of its own. Few and reused ones keep its collector calm.
-const windowBytes = 4 * 1024 * 1024;
-const windowsPerMapMax = 4;
+// V8 counts every buffer over a map as memory of its own and collects garbage as that grows. Few and reused ones keep its
+// collector calm: a map is seen through windows of which each is as large as all before it, so that one of 2^31 bytes has
+// ten, and a small file counts for little.
+const firstWindowBits = 22;
 const populateTriesMax = 10;
 
 /** A file on the real disk. */
@@ -232,7 +233,7 @@ interface NodeMapOptions {
   readonly address: bigint;
 }
 
-/** A read-only shared map. Buffers over it are made when needed, a window at a time, and the last few kept. */
+/** A read-only shared map. Buffers over it are made when needed, a window at a time, and kept. */
 class NodeMap implements FileMap {
   readonly #options: NodeMapOptions;
   readonly #windows = new Map<number, ArrayBuffer>();
@@ -247,9 +248,9 @@ class NodeMap implements FileMap {
   view(position: number, length: number): Uint8Array {
     this.#check(position, length);
     if (length === 0) return new Uint8Array(0);
-    const start = Math.floor(position / windowBytes) * windowBytes;
-    if (position + length <= start + windowBytes) {
-      return new Uint8Array(this.#windowAt(start), position - start, length);
+    const { start, end } = windowOf(position);
+    if (position + length <= end) {
+      return new Uint8Array(this.#windowAt(start, end), position - start, length);
     }
     const { native, address } = this.#options;
     return new Uint8Array(native.bufferAt(address + BigInt(position), length));
@@ -285,19 +286,22 @@ class NodeMap implements FileMap {
     assert(isInside, `${position}+${length} is outside a map of ${this.#options.capacity} bytes`);
   }
 
-  #windowAt(start: number): ArrayBuffer {
+  #windowAt(start: number, end: number): ArrayBuffer {
     const known = this.#windows.get(start);
     if (known !== undefined) return known;
     const { native, address, capacity } = this.#options;
-    const length = Math.min(windowBytes, capacity - start);
-    const made = native.bufferAt(address + BigInt(start), length);
-    const [oldest] = this.#windows.keys();
-    if (this.#windows.size >= windowsPerMapMax && oldest !== undefined) {
-      this.#windows.delete(oldest);
-    }
+    const made = native.bufferAt(address + BigInt(start), Math.min(end, capacity) - start);
     this.#windows.set(start, made);
     return made;
   }
+}
+
+/** The window that a position lies in. */
+function windowOf(position: number): { readonly start: number; readonly end: number } {
+  const steps = Math.floor(position / 2 ** firstWindowBits);
+  if (steps === 0) return { start: 0, end: 2 ** firstWindowBits };
+  const start = 2 ** (firstWindowBits + 31 - Math.clz32(steps));
+  return { start, end: 2 * start };
 }
 
 function counted(count: number): number {
