@@ -13,8 +13,8 @@ export interface Contestant {
   readonly bootstrap: string;
   /** From the start of the process to the acknowledgement of a first record, in milliseconds. */
   readonly firstRecordMs: number;
-  /** Resident memory now, in bytes. */
-  residentBytes(): number;
+  /** Resident memory now, in bytes: all of it, or the part that is not pages of files. */
+  residentBytes(part: "all" | "anonymous"): number;
   stop(): Promise<void>;
 }
 
@@ -69,9 +69,10 @@ async function contestant(
   await producer.send({ topic: "first", messages: [{ value: "first" }] });
   const firstRecordMs = performance.now() - facts.startedAt;
   await producer.disconnect();
-  const residentBytes = (): number => {
+  const residentBytes = (part: "all" | "anonymous"): number => {
     const status = readFileSync(`/proc/${String(pid)}/status`, "utf8");
-    return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024;
+    const field = part === "all" ? /VmRSS:\s+(\d+)/ : /RssAnon:\s+(\d+)/;
+    return Number(field.exec(status)?.[1] ?? 0) * 1024;
   };
   return { name, bootstrap, firstRecordMs, residentBytes, stop };
 }

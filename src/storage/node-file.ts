@@ -40,9 +40,9 @@ const writeHereMsMax = 5;
 const slowMs = 1000;
 // Calls of read and write move at most 2^31 - 4096 bytes; stay well below.
 const bytesPerReadMax = 1 << 30;
-// V8 counts every buffer over a map as memory of its own and collects garbage as that grows. Few and reused ones keep its
-// collector calm: a map is seen through windows of which each is as large as all before it, so that one of 2^31 bytes has
-// ten, and a small file counts for little.
+// V8 counts every buffer over a map as memory of its own and collects garbage as that grows. Few and reused ones keep
+// its collector calm: a map is seen through windows of which each is as large as all before it, so that one of 2^31
+// bytes has ten, and a small file counts for little.
 const firstWindowBits = 22;
 const populateTriesMax = 10;
 
