@@ -117,11 +117,16 @@ export async function scanHeaders(
   return { end: { offset: walk.nextOffset, position: walk.position }, damage: walk.damage };
 }
 
+// A disk writes a sector whole or not at all; no disk has smaller ones.
+const sectorBytes = 512;
+const magicAfterBytes = 16;
+
 /**
  * Whether what stands at a position is a batch of another format: right offset, a length that fits, another magic. A
- * torn write does not look like that.
+ * torn write looks like that only where a sector ends between them, and there it is taken for one.
  */
 export async function isOtherFormat(file: DiskFile, at: LogEnd, size: number): Promise<boolean> {
+  if ((at.position % sectorBytes) + magicAfterBytes >= sectorBytes) return false;
   const header = new Uint8Array(batchHeaderBytes);
   const count = await file.read(header, at.position);
   const view = viewOf(header);

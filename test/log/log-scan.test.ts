@@ -69,6 +69,23 @@ test("log scan: another format is told from garbage by offset and length", async
   expect(await isOtherFormat(file, at(3), bytes.length - 1)).toBe(false);
 });
 
+test("log scan: a magic byte in another sector than offset and length may have been torn off", async () => {
+  const batch = batchOf([{ value: "x".repeat(100) }], { baseOffset: 3 });
+  batch[16] = 0;
+  const isOther = async (position: number): Promise<boolean> => {
+    const bytes = new Uint8Array(position + batch.length);
+    bytes.set(batch, position);
+    const { file } = await fileOf(bytes);
+    return isOtherFormat(file, { offset: 3, position }, bytes.length);
+  };
+  expect([await isOther(495), await isOther(496), await isOther(511)]).toEqual([
+    true,
+    false,
+    false,
+  ]);
+  expect(await isOther(512)).toBe(true);
+});
+
 test("log scan: ranges larger than a piece are copied whole, and replace what was there", async () => {
   const bytes = seededRandom(9).bytes((1 << 20) + 777);
   const { disk, file } = await fileOf(bytes);
