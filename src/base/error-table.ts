@@ -1,6 +1,8 @@
 // Every error the house knows, by name. One row a name: the doors add their own column (HTTP status, Kafka code).
 // Names are Kafka's wherever Kafka has one; the others say so in their meaning.
 
+import { shareErrors } from "./share-errors.ts";
+
 /** What one row of the error table says, whichever door reports it. */
 export interface ErrorInfo {
   /** A short human title that never changes for one name. */
@@ -376,4 +378,5 @@ export const errorTable = {
     retriable: false,
     meaning: "There is no such endpoint type.",
   },
+  ...shareErrors,
 } as const satisfies Record<string, ErrorInfo>;

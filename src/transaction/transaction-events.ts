@@ -7,8 +7,8 @@
 //
 // Each value has a `version`, now 1. A kind or version that is not known here was written by a newer program.
 
-import { LogError } from "../base/error.ts";
-import { faultOf, type Schema, type Static, Type } from "../base/schema.ts";
+import { Type } from "../base/schema.ts";
+import { EventReader, jsonEvent } from "../coordinator/event-json.ts";
 import type { EncodedEvent } from "../coordinator/state-machine.ts";
 import { type Transaction, withPartitions } from "./transaction.ts";
 
@@ -22,7 +22,7 @@ export type TransactionEvent =
   | { readonly kind: "producerIds"; readonly reservedTo: number };
 
 const version = 1;
-const decoder = new TextDecoder("utf-8", { fatal: true });
+const reader = new EventReader("a transaction event");
 
 const producer = { producerId: Type.Integer(), producerEpoch: Type.Integer() };
 const keySchema = Type.Object({
@@ -55,20 +55,13 @@ const transactionSchema = Type.Object({
 export function encodeTransactionEvent(event: TransactionEvent): EncodedEvent {
   const { kind } = event;
   if (kind === "producerIds") {
-    return bytesOf({ kind }, { version, reservedTo: event.reservedTo });
+    return jsonEvent({ kind }, { version, reservedTo: event.reservedTo });
   }
   const key = { kind, transactionalId: event.transactionalId };
-  if (event.transaction === null) return bytesOf(key, null);
+  if (event.transaction === null) return jsonEvent(key, null);
   const { partitions, groups, ...rest } = event.transaction;
   const topics = [...partitions].map(([topic, numbers]) => ({ topic, partitions: [...numbers] }));
-  return bytesOf(key, { version, ...rest, partitions: topics, groups: [...groups] });
-}
-
-function bytesOf(key: object, value: object | null): EncodedEvent {
-  return {
-    key: Buffer.from(JSON.stringify(key)),
-    value: value === null ? null : Buffer.from(JSON.stringify(value)),
-  };
+  return jsonEvent(key, { version, ...rest, partitions: topics, groups: [...groups] });
 }
 
 /**
@@ -79,14 +72,14 @@ export function decodeTransactionEvent(
   key: Uint8Array,
   value: Uint8Array | null,
 ): TransactionEvent | null {
-  const { kind, transactionalId } = checked(keySchema, parsed(key));
-  const content = value === null ? null : parsed(value);
-  if (content !== null && checked(versionSchema, content).version > version) return null;
+  const { kind, transactionalId } = reader.checked(keySchema, reader.parsed(key));
+  const content = value === null ? null : reader.parsed(value);
+  if (content !== null && reader.checked(versionSchema, content).version > version) return null;
   switch (kind) {
     case "producerIds":
-      return { kind, reservedTo: checked(reservationSchema, content).reservedTo };
+      return { kind, reservedTo: reader.checked(reservationSchema, content).reservedTo };
     case "transaction": {
-      if (transactionalId === undefined) throw unreadable("it names no transactional id");
+      if (transactionalId === undefined) throw reader.unreadable("it names no transactional id");
       const transaction = content === null ? null : readTransaction(content);
       return { kind, transactionalId, transaction };
     }
@@ -96,7 +89,7 @@ export function decodeTransactionEvent(
 }
 
 function readTransaction(content: unknown): Transaction {
-  const stored = checked(transactionSchema, content);
+  const stored = reader.checked(transactionSchema, content);
   const partitions = stored.partitions.flatMap((one) => {
     return one.partitions.map((partition) => ({ topic: one.topic, partition }));
   });
@@ -113,22 +106,4 @@ function readTransaction(content: unknown): Transaction {
     partitions: withPartitions(new Map(), partitions),
     groups: new Set(stored.groups),
   };
-}
-
-function parsed(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(decoder.decode(bytes));
-  } catch (error) {
-    throw new LogError("KAFKA_STORAGE_ERROR", "a transaction event is not JSON", { cause: error });
-  }
-}
-
-function checked<Of extends Schema>(schema: Of, value: unknown): Static<Of> {
-  const fault = faultOf(schema, value);
-  if (fault !== null) throw unreadable(`${fault.path.join(".") || "it"} ${fault.message}`);
-  return value as Static<Of>;
-}
-
-function unreadable(why: string): LogError {
-  return new LogError("KAFKA_STORAGE_ERROR", `a transaction event cannot be read: ${why}`);
 }

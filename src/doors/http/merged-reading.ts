@@ -6,7 +6,8 @@ import type { LoopShare } from "../../base/loop-share.ts";
 import type { RecordCursor } from "../../record/record-cursor.ts";
 import type { FetchResult, IsolationLevel } from "../../services.ts";
 import type { HttpContext } from "./http-context.ts";
-import { BatchWalk, fetchError, recordCostBytes } from "./reading.ts";
+import { fetchError, recordCostBytes } from "./reading.ts";
+import { FetchedRecords } from "../../record/fetched-records.ts";
 
 /** One page's wants; `from` has every partition. */
 export interface MergedRequest {
@@ -78,7 +79,7 @@ function rotated<Item>(items: readonly Item[]): readonly Item[] {
 
 interface PartitionWalk {
   readonly partition: number;
-  readonly walk: BatchWalk;
+  readonly walk: FetchedRecords;
 }
 
 // Null when a log start had moved on and the page must be fetched again from there.
@@ -99,7 +100,7 @@ function openWalks(
     }
     const failure: LogError | null = fetchError(result, offset);
     if (failure !== null) throw failure;
-    walks.push({ partition, walk: new BatchWalk(result, offset) });
+    walks.push({ partition, walk: new FetchedRecords(result, offset) });
   }
   return hasMoved ? null : walks;
 }

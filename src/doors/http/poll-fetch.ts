@@ -6,7 +6,8 @@ import type { FetchPartitionResult, FetchResult } from "../../services.ts";
 import type { HttpContext } from "./http-context.ts";
 import type { OwnedPartition, PollSession, StartTerms } from "./poll-session.ts";
 import { resetPosition } from "./poll-session.ts";
-import { BatchWalk, fetchError, recordCostBytes } from "./reading.ts";
+import { fetchError, recordCostBytes } from "./reading.ts";
+import { FetchedRecords } from "../../record/fetched-records.ts";
 import type { PageEncoding } from "./record-page.ts";
 import { RecordPage } from "./record-page.ts";
 
@@ -206,7 +207,7 @@ export class PollFetch {
   async #take(part: OwnedPartition, result: FetchPartitionResult): Promise<void> {
     const { maxRecords, maxBytes } = this.#terms;
     const { topic, partition } = part;
-    const walk = new BatchWalk(result, part.position ?? 0);
+    const walk = new FetchedRecords(result, part.position ?? 0);
     let count = 0;
     while (this.#page.count < maxRecords && walk.next()) {
       const { cursor } = walk;

@@ -1,12 +1,10 @@
 // Reads records through the services: fetches batches, walks them, and hands each record on within the caller's
 // bounds.
 
-import { viewOf } from "../../base/bytes.ts";
 import { LogError } from "../../base/error.ts";
 import type { LoopShare } from "../../base/loop-share.ts";
-import { AbortedFilter } from "../../record/aborted-filter.ts";
-import { attributesAt, batchBytesAt, isControl, nextOffsetAt } from "../../record/batch-header.ts";
-import { RecordCursor } from "../../record/record-cursor.ts";
+import { FetchedRecords } from "../../record/fetched-records.ts";
+import type { RecordCursor } from "../../record/record-cursor.ts";
 import type { FetchPartitionResult, IsolationLevel } from "../../services.ts";
 import type { HttpContext } from "./http-context.ts";
 
@@ -44,79 +42,6 @@ export interface WalkBounds {
 export const recordCostBytes = 64;
 
 /**
- * Walks fetched batches record by record, from an offset on; control batches, records below and those of aborted
- * transactions are passed over.
- */
-export class BatchWalk {
-  readonly cursor = new RecordCursor();
-  /** The next offset to read, after what was taken. */
-  nextOffset: number;
-  readonly #result: FetchPartitionResult;
-  #batchEnd = 0;
-  #afterBatch: number;
-  #isInBatch = false;
-  readonly #aborted: AbortedFilter | null;
-
-  /** @param offset Where to begin; the first batch may begin below. */
-  constructor(result: FetchPartitionResult, offset: number) {
-    this.#result = result;
-    this.nextOffset = offset;
-    this.#afterBatch = offset;
-    const { abortedTransactions } = result;
-    this.#aborted = abortedTransactions.length > 0 ? new AbortedFilter(abortedTransactions) : null;
-  }
-
-  /**
-   * Puts the cursor on the next record; false after the last.
-   * @throws KAFKA_STORAGE_ERROR when stored bytes cannot be read.
-   */
-  next(): boolean {
-    const from = this.nextOffset;
-    try {
-      for (;;) {
-        if (this.#isInBatch) {
-          while (this.cursor.next()) if (this.cursor.offset >= from) return true;
-          this.#isInBatch = false;
-          this.nextOffset = Math.max(this.nextOffset, this.#afterBatch);
-        }
-        if (!this.#openBatch()) return false;
-      }
-    } catch (error) {
-      const { topic, partition } = this.#result;
-      const detail = `the batch stored before offset ${this.#afterBatch} cannot be read`;
-      throw new LogError("KAFKA_STORAGE_ERROR", detail, {
-        facts: { topic, partition, offset: from },
-        cause: error,
-      });
-    }
-  }
-
-  /** Counts the record under the cursor as taken. */
-  take(): void {
-    this.nextOffset = this.cursor.offset + 1;
-  }
-
-  #openBatch(): boolean {
-    const { batches } = this.#result;
-    if (this.#batchEnd >= batches.length) return false;
-    const start = this.#batchEnd;
-    const view = viewOf(batches);
-    this.#batchEnd = start + batchBytesAt(view, start);
-    this.#afterBatch = nextOffsetAt(view, start);
-    const isAborted = this.#aborted?.isAborted(view, start) ?? false;
-    const isSkipped =
-      isAborted || this.#afterBatch <= this.nextOffset || isControl(attributesAt(view, start));
-    if (isSkipped) {
-      this.nextOffset = Math.max(this.nextOffset, this.#afterBatch);
-    } else {
-      this.cursor.reset(batches.subarray(start, this.#batchEnd));
-      this.#isInBatch = true;
-    }
-    return true;
-  }
-}
-
-/**
  * Reads one partition: at least one record if there is one, however large; else waits. What came but cannot be shown
  * (markers, aborted records) ends the wait as well: the reader goes on behind it.
  *
@@ -149,7 +74,7 @@ export async function readPartition(
       }
       const failure = fetchError(result, offset);
       if (failure !== null) throw failure;
-      const walk = new BatchWalk(result, offset);
+      const walk = new FetchedRecords(result, offset);
       const count = await walkRecords(walk, { ...request, share }, take);
       if (count > 0 || walk.nextOffset === offset) {
         return { nextOffset: walk.nextOffset, highWatermark, lastStableOffset, logStartOffset };
@@ -164,7 +89,7 @@ export async function readPartition(
 }
 
 async function walkRecords(
-  walk: BatchWalk,
+  walk: FetchedRecords,
   bounds: WalkBounds,
   take: (cursor: RecordCursor) => void,
 ): Promise<number> {

@@ -85,7 +85,14 @@ export const kafkaErrorCode = {
   STALE_MEMBER_EPOCH: 113,
   MISMATCHED_ENDPOINT_TYPE: 114,
   UNSUPPORTED_ENDPOINT_TYPE: 115,
+  INVALID_RECORD_STATE: 121,
+  SHARE_SESSION_NOT_FOUND: 122,
+  INVALID_SHARE_SESSION_EPOCH: 123,
   INVALID_REGULAR_EXPRESSION: 128,
+  SHARE_SESSION_LIMIT_REACHED: 133,
+  // Queues by name are HTTP's own; neither can come up here.
+  QUEUE_NOT_FOUND: 69,
+  QUEUE_FULL: 89,
 } as const satisfies Record<ErrorName, number>;
 
 /** The code of an error; 0 (NONE) for null. */

@@ -14,7 +14,7 @@ test("codes: nothing wrong is 0, and no error is", () => {
 
 // Retried by Kafka's own client, as far as the table uses them; 113 after the next heartbeat.
 const retriedByClients = new Set([
-  2, 3, 5, 6, 7, 14, 15, 16, 51, 56, 70, 74, 75, 78, 88, 89, 100, 113,
+  2, 3, 5, 6, 7, 14, 15, 16, 51, 56, 70, 74, 75, 78, 88, 89, 100, 113, 122, 123, 133,
 ]);
 
 test("codes: what may succeed later has a code that clients retry", () => {

@@ -1,0 +1,91 @@
+// Walks the batches of a fetch's reply record by record.
+
+import { viewOf } from "../base/bytes.ts";
+import { LogError } from "../base/error.ts";
+import type { AbortedTransaction } from "../services/data.ts";
+import { AbortedFilter } from "./aborted-filter.ts";
+import { attributesAt, batchBytesAt, isControl, nextOffsetAt } from "./batch-header.ts";
+import { RecordCursor } from "./record-cursor.ts";
+
+/** What was fetched of one partition. */
+export interface FetchedBatches {
+  readonly topic: string;
+  readonly partition: number;
+  /** Whole stored batches back to back. */
+  readonly batches: Uint8Array;
+  /** Those that touch the batches, by first offset. */
+  readonly abortedTransactions: readonly AbortedTransaction[];
+}
+
+/**
+ * Walks fetched batches record by record, from an offset on; control batches, records below and those of aborted
+ * transactions are passed over.
+ */
+export class FetchedRecords {
+  readonly cursor = new RecordCursor();
+  /** The next offset to read, after what was taken. */
+  nextOffset: number;
+  readonly #result: FetchedBatches;
+  #batchEnd = 0;
+  #afterBatch: number;
+  #isInBatch = false;
+  readonly #aborted: AbortedFilter | null;
+
+  /** @param offset Where to begin; the first batch may begin below. */
+  constructor(result: FetchedBatches, offset: number) {
+    this.#result = result;
+    this.nextOffset = offset;
+    this.#afterBatch = offset;
+    const { abortedTransactions } = result;
+    this.#aborted = abortedTransactions.length > 0 ? new AbortedFilter(abortedTransactions) : null;
+  }
+
+  /**
+   * Puts the cursor on the next record; false after the last.
+   * @throws KAFKA_STORAGE_ERROR when stored bytes cannot be read.
+   */
+  next(): boolean {
+    const from = this.nextOffset;
+    try {
+      for (;;) {
+        if (this.#isInBatch) {
+          while (this.cursor.next()) if (this.cursor.offset >= from) return true;
+          this.#isInBatch = false;
+          this.nextOffset = Math.max(this.nextOffset, this.#afterBatch);
+        }
+        if (!this.#openBatch()) return false;
+      }
+    } catch (error) {
+      const { topic, partition } = this.#result;
+      const detail = `the batch stored before offset ${this.#afterBatch} cannot be read`;
+      throw new LogError("KAFKA_STORAGE_ERROR", detail, {
+        facts: { topic, partition, offset: from },
+        cause: error,
+      });
+    }
+  }
+
+  /** Counts the record under the cursor as taken. */
+  take(): void {
+    this.nextOffset = this.cursor.offset + 1;
+  }
+
+  #openBatch(): boolean {
+    const { batches } = this.#result;
+    if (this.#batchEnd >= batches.length) return false;
+    const start = this.#batchEnd;
+    const view = viewOf(batches);
+    this.#batchEnd = start + batchBytesAt(view, start);
+    this.#afterBatch = nextOffsetAt(view, start);
+    const isAborted = this.#aborted?.isAborted(view, start) ?? false;
+    const isSkipped =
+      isAborted || this.#afterBatch <= this.nextOffset || isControl(attributesAt(view, start));
+    if (isSkipped) {
+      this.nextOffset = Math.max(this.nextOffset, this.#afterBatch);
+    } else {
+      this.cursor.reset(batches.subarray(start, this.#batchEnd));
+      this.#isInBatch = true;
+    }
+    return true;
+  }
+}
