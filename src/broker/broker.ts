@@ -1,7 +1,8 @@
 // A broker: all topics of one data directory, put together from the parts beside this file.
 //
-// Opening goes upward: replay the catalog, open the partitions, begin housekeeping. Closing goes down: refuse new work
-// and let what runs end (`stop`), then close the logs and write the marker of an orderly stop last (`close`).
+// Opening goes upward: replay the catalog, open the partitions; whoever is built on top then begins housekeeping.
+// Closing goes down: refuse new work and let what runs end (`stop`), then close the logs and write the marker of an
+// orderly stop last (`close`).
 
 import { assert } from "../base/assert.ts";
 import { ByteBudget } from "../base/byte-budget.ts";
@@ -171,7 +172,6 @@ export class Broker {
       await startCatalog({ ...options, ...parts, serverDefaults });
       topics.set(metadataTopic(metadata));
       const broker = new Broker(options, { ...parts, serverDefaults });
-      broker.#housekeeping.start();
       // What recovery made durable needs no second scan should this process die as well.
       if (!data.wasClean) checkpointer.touch();
       return broker;
@@ -265,6 +265,11 @@ export class Broker {
       openFiles: this.#parts.files.fileCount,
       freeBytes: this.#housekeeping.freeBytes,
     };
+  }
+
+  /** Begins housekeeping: once all who need old records have said so (`Log.hold`), for the first round is now. */
+  beginHousekeeping(): void {
+    this.#housekeeping.start();
   }
 
   /** A round of retention now, instead of at the next interval. */

@@ -14,6 +14,9 @@ export const offsetsTopicName = "__consumer_offsets";
 /** The topic in which transactional ids and producer ids are kept. */
 export const transactionsTopicName = "__transaction_state";
 
+/** The topic in which share groups and queues keep which records are settled. */
+export const shareStateTopicName = "__share_group_state";
+
 const allowed = /^[a-zA-Z0-9._-]+$/;
 
 /**

@@ -85,6 +85,7 @@ export class LogRetention {
     let end = state.logStartOffset;
     if (!deleteByRetention) return end;
     const nowMs = state.options.clock.nowMs();
+    const heldFrom = Math.min(...state.holds.values());
     let spareBytes = retentionBytes < 0 ? -1 : (await this.totalBytes()) - retentionBytes;
     for (const segment of segments) {
       const isActive = segment === state.active.segment;
@@ -93,7 +94,8 @@ export class LogRetention {
       const isOld = retentionMs >= 0 && (await this.#isOlder(segment, nowMs - retentionMs));
       const next = isActive ? null : state.segments.after(segment);
       const segmentEnd = next === null ? state.logEndOffset : next.baseOffset;
-      if ((!isSpare && !isOld) || bytes === 0 || segmentEnd > state.visible.offset) break;
+      const isNeeded = segmentEnd > state.visible.offset || segmentEnd > heldFrom;
+      if ((!isSpare && !isOld) || bytes === 0 || isNeeded) break;
       spareBytes -= bytes;
       end = Math.max(end, segmentEnd);
     }

@@ -35,6 +35,8 @@ export class LogState {
   visible: LogEnd;
   logEndOffset: number;
   isClosed = false;
+  /** Offsets from which on somebody needs the records, by who. Age and size remove nothing from the lowest on. */
+  readonly holds = new Map<string, number>();
   #health: LogHealth;
   readonly #listeners = new Set<() => void>();
 

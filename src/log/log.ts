@@ -197,6 +197,12 @@ export class Log {
     return this.#retention.apply();
   }
 
+  /** Keeps age and size from removing records from an offset on, for a holder; null lets go. A trim is not kept. */
+  hold(holder: string, offset: number | null): void {
+    if (offset === null) this.#state.holds.delete(holder);
+    else this.#state.holds.set(holder, offset);
+  }
+
   /** New settings, in force from the next append on. */
   configure(config: LogConfig): void {
     this.#state.config = config;

@@ -45,7 +45,7 @@ describe("catalog: create", () => {
   });
 
   test("counts, configs and names that cannot be: refused, nothing is left behind", async () => {
-    const settings = { topicPartitionsMax: 10, partitionsMax: 13 };
+    const settings = { topicPartitionsMax: 10, partitionsMax: 14 };
     const { engine, disk } = await openTestEngine({ settings });
     const outcome = (partitions: number, configs = {}) =>
       outcomeOf(createTopic(engine, "orders", { partitions, configs }));
@@ -66,14 +66,14 @@ describe("catalog: create", () => {
   });
 
   test("many names at once at the limit: never more partitions than allowed", async () => {
-    const { engine } = await openTestEngine({ settings: { partitionsMax: 11 } });
+    const { engine } = await openTestEngine({ settings: { partitionsMax: 12 } });
     const names = Array.from({ length: 5 }, (_, index) => `orders${index}`);
     const outcomes = await Promise.all(
       names.map((name) => outcomeOf(createTopic(engine, name, { partitions: 3 }))),
     );
     expect(outcomes.filter((outcome) => outcome === "ok").length).toBe(2);
     expect(outcomes.filter((outcome) => outcome === "POLICY_VIOLATION").length).toBe(3);
-    expect(engine.gauges().partitions).toBe(9);
+    expect(engine.gauges().partitions).toBe(10);
   });
 
   test("the disk refuses half way: the same create works afterwards", async () => {

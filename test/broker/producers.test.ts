@@ -19,6 +19,7 @@ async function opened(disk = new FaultyDisk(), clock = new FakeClock()) {
   const data = await DataDirectory.open({ path: "/data", ...seams });
   const settings = { ...defaultBrokerSettings, producerIdExpirationMs: 60_000 };
   const broker = await Broker.open({ ...seams, data, settings, observer: silentBrokerObserver });
+  broker.beginHousekeeping();
   return { broker, disk, clock, data };
 }
 

@@ -9,10 +9,11 @@ describe("topic services: what clients may do", () => {
     expect((await topics.list()).map(({ name, internal }) => [name, internal])).toEqual([
       ["__cluster_metadata", true],
       ["__consumer_offsets", true],
+      ["__share_group_state", true],
       ["__transaction_state", true],
       ["orders", false],
     ]);
-    expect((await topics.describe("__cluster_metadata")).partitions[0]?.highWatermark).toBe(3);
+    expect((await topics.describe("__cluster_metadata")).partitions[0]?.highWatermark).toBe(4);
     const name = "__consumer_offsets";
     const attempts = [
       topics.delete(name),

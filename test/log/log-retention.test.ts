@@ -179,3 +179,42 @@ describe("retention: by age", () => {
     expect(fixture.log.segmentCount()).toBe(3);
   });
 });
+
+describe("retention: holds", () => {
+  test("age and size remove nothing at or behind the lowest offset that is held", async () => {
+    const fixture = await filled(10, { retentionMs: 1, retentionBytes: 0 });
+    const { log, clock } = fixture;
+    await clock.run(100_000);
+    log.hold("one", 8);
+    log.hold("other", 4);
+    expect(await log.applyRetention()).toBe(1);
+    expect(log.positions().logStartOffset).toBe(3);
+    log.hold("other", 6);
+    expect(await log.applyRetention()).toBe(1);
+    expect(log.positions().logStartOffset).toBe(6);
+    log.hold("other", null);
+    expect(await log.applyRetention()).toBe(0);
+    log.hold("one", null);
+    expect(await log.applyRetention()).toBe(2);
+    expect(log.positions().logStartOffset).toBe(10);
+  });
+
+  test("a hold at the end of a segment lets the segment go; in its last record it does not", async () => {
+    const fixture = await filled(10, { retentionBytes: 100 });
+    fixture.log.hold("one", 5);
+    expect(await fixture.log.applyRetention()).toBe(1);
+    expect(fixture.log.positions().logStartOffset).toBe(3);
+    fixture.log.hold("one", 9);
+    expect(await fixture.log.applyRetention()).toBe(2);
+    expect(fixture.log.positions().logStartOffset).toBe(9);
+  });
+
+  test("a trim asks nobody, and a holder that is not there may let go", async () => {
+    const fixture = await filled(10);
+    fixture.log.hold("nobody", null);
+    fixture.log.hold("one", 2);
+    await fixture.log.trim(7);
+    expect(fixture.log.positions().logStartOffset).toBe(7);
+    expect(fixture.log.segmentCount()).toBe(2);
+  });
+});
