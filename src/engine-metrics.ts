@@ -3,6 +3,7 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { Engine, EngineObserver } from "./engine.ts";
 import type { RecoveryFacts } from "./log/log-options.ts";
+import { watchQueues } from "./queue/queue-metrics.ts";
 
 const diskBucketsSeconds = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10,
@@ -102,7 +103,30 @@ export class EngineMetrics implements EngineObserver {
     gauge("varve_open_transactions", "Transactions begun and not complete.", () => {
       return engine.gauges().openTransactions;
     });
+    this.#watchHealth(engine);
     this.#watchLag(engine);
+    watchQueues(this.#registry, engine.services);
+  }
+
+  #watchHealth({ services }: Engine): void {
+    const registers = [this.#registry];
+    const problems: Gauge = new Gauge({
+      name: "varve_problems",
+      help: "Why the server is not ready: failed partitions and logs, lack of space; 0 when all is well.",
+      registers,
+      async collect() {
+        problems.set((await services.health()).problems.length);
+      },
+    });
+    const diskBytes: Gauge = new Gauge({
+      name: "varve_disk_total_bytes",
+      help: "Size of the file system of the data directory; not a number where it is unknown.",
+      registers,
+      async collect() {
+        const { totalBytes } = await services.broker.logDirectory();
+        diskBytes.set(totalBytes < 0 ? Number.NaN : totalBytes);
+      },
+    });
   }
 
   #watchLag(engine: Engine): void {
@@ -112,8 +136,10 @@ export class EngineMetrics implements EngineObserver {
       labelNames: ["group", "topic", "partition"],
       registers: [this.#registry],
       async collect() {
+        // Numbers are needed most when a coordinator has failed; then its groups are missing, and nothing else.
+        const lags = await groupLags(engine).catch(() => []);
         this.reset();
-        for (const lag of await groupLags(engine)) {
+        for (const lag of lags) {
           const { group, topic, partition } = lag;
           this.set({ group, topic, partition: String(partition) }, lag.records);
         }

@@ -19,13 +19,19 @@ import {
 import {
   isInternalTopicName,
   offsetsTopicName,
+  shareStateTopicName,
   transactionsTopicName,
 } from "./broker/topic-name.ts";
+import { LoopShare } from "./base/loop-share.ts";
 import { LogStateLog } from "./coordinator/log-state-log.ts";
 import { GroupServicesOver } from "./group/group-services.ts";
 import { defaultGroupLimits, type GroupLimits } from "./group/group-context.ts";
+import { QueuesOver } from "./queue/queues.ts";
 import { prepareCompression } from "./record/compression.ts";
 import type { BrokerServices, EngineHealth, Services } from "./services.ts";
+import { brokerSource } from "./share/broker-source.ts";
+import { ShareEngine } from "./share/share-engine.ts";
+import { ShareGroupsOver } from "./share/share-groups.ts";
 import { DataDirectory } from "./storage/data-directory.ts";
 import type { Disk } from "./storage/disk.ts";
 import { NodeDisk } from "./storage/node-disk.ts";
@@ -145,13 +151,24 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
         idExpirationMs: settings.transactionalIdExpirationMs,
       },
     });
+    const shares = await openShares(broker, { ...seams, transactions });
+    const isTaken = (group: string): Promise<boolean> => isConsumerGroup(groups, group);
     const about = brokerServices({
       ...seams,
       path: options.path,
       settings: { ...limits, ...settings },
       defaults: { ...defaultGroupLimits, ...defaultEngineSettings },
     });
-    return new OpenEngine(data, broker, { groups, transactions, about });
+    const engine = new OpenEngine(data, broker, {
+      groups,
+      transactions,
+      about,
+      shares,
+      shareGroups: new ShareGroupsOver(shares, isTaken),
+      queues: new QueuesOver(shares, isTaken),
+    });
+    broker.beginHousekeeping();
+    return engine;
   } catch (error) {
     await groups?.close();
     await broker?.close();
@@ -209,6 +226,33 @@ async function openTransactions(
   return transactions;
 }
 
+async function openShares(
+  broker: Broker,
+  parts: {
+    readonly transactions: TransactionServicesOver;
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly logger: Logger;
+  },
+): Promise<ShareEngine> {
+  const { transactions, ...seams } = parts;
+  const partition = await broker.internalPartition(shareStateTopicName);
+  const noTransaction = { transactionTimeoutMs: 0, producerId: -1, producerEpoch: -1 };
+  return ShareEngine.open({
+    ...seams,
+    log: new LogStateLog(partition.log()),
+    source: brokerSource(broker),
+    producerId: () => transactions.initProducerId({ transactionalId: null, ...noTransaction }),
+    share: new LoopShare(seams.clock),
+    snapshotGrowthBytes: null,
+  });
+}
+
+async function isConsumerGroup(groups: GroupServicesOver | null, name: string): Promise<boolean> {
+  const listed = (await groups?.list()) ?? [];
+  return listed.some(({ group }) => group === name);
+}
+
 function markerWriterOf(broker: Broker): MarkerWriter {
   return {
     refusalOf: ({ topic, partition }) => {
@@ -233,6 +277,9 @@ interface EngineParts {
   readonly transactions: TransactionServicesOver;
   /** The server as a whole, for clients that ask about it. */
   readonly about: BrokerServices;
+  readonly shares: ShareEngine;
+  readonly shareGroups: ShareGroupsOver;
+  readonly queues: QueuesOver;
 }
 
 class OpenEngine implements Engine {
@@ -242,14 +289,18 @@ class OpenEngine implements Engine {
   readonly #broker: Broker;
   readonly #groups: GroupServicesOver;
   readonly #transactions: TransactionServicesOver;
+  readonly #shares: ShareEngine;
+  readonly #queues: QueuesOver;
   #closed: Promise<void> | null = null;
 
   constructor(data: DataDirectory, broker: Broker, parts: EngineParts) {
-    const { groups, transactions, about } = parts;
+    const { groups, transactions, about, shares, shareGroups, queues } = parts;
     this.#data = data;
     this.#broker = broker;
     this.#groups = groups;
     this.#transactions = transactions;
+    this.#shares = shares;
+    this.#queues = queues;
     this.clusterId = data.clusterId;
     const health = (): Promise<EngineHealth> => this.#health();
     this.services = {
@@ -258,6 +309,8 @@ class OpenEngine implements Engine {
       groups,
       classicGroups: groups.classic,
       transactions,
+      shares: shareGroups,
+      queues,
       broker: about,
       health,
     };
@@ -286,12 +339,16 @@ class OpenEngine implements Engine {
       problems.push("the group coordinator cannot write its log");
     if (this.#transactions.state === "failed")
       problems.push("the transaction coordinator cannot write its log");
+    if (this.#shares.state === "failed")
+      problems.push("the share coordinator cannot write its log");
     return { ready: problems.length === 0, problems };
   }
 
   async #close(): Promise<void> {
     try {
       await this.#broker.stop();
+      await this.#queues.close();
+      await this.#shares.close();
       await this.#transactions.close();
       await this.#groups.close();
       await this.#broker.close();

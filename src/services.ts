@@ -9,6 +9,8 @@ import type { BrokerServices } from "./services/broker.ts";
 import type { ClassicGroupServices } from "./services/classic-groups.ts";
 import type { DataServices } from "./services/data.ts";
 import type { GroupServices } from "./services/groups.ts";
+import type { QueueServices } from "./services/queues.ts";
+import type { ShareServices } from "./services/shares.ts";
 import type { TopicServices } from "./services/topics.ts";
 import type { TransactionServices } from "./services/transactions.ts";
 
@@ -16,6 +18,9 @@ export * from "./services/broker.ts";
 export * from "./services/classic-groups.ts";
 export * from "./services/data.ts";
 export * from "./services/groups.ts";
+export * from "./services/message-headers.ts";
+export * from "./services/queues.ts";
+export * from "./services/shares.ts";
 export * from "./services/topics.ts";
 export * from "./services/transactions.ts";
 
@@ -33,6 +38,8 @@ export interface Services {
   readonly groups: GroupServices;
   readonly classicGroups: ClassicGroupServices;
   readonly transactions: TransactionServices;
+  readonly shares: ShareServices;
+  readonly queues: QueueServices;
   readonly broker: BrokerServices;
   health(): Promise<EngineHealth>;
 }

@@ -15,6 +15,7 @@ import {
 } from "./support/engines.ts";
 import { FakeClock, settle } from "./support/fake-clock.ts";
 import { FaultyDisk } from "./support/faulty-disk.ts";
+import { until } from "./support/until.ts";
 
 const directories: string[] = [];
 
@@ -62,7 +63,7 @@ describe("engine: the directory", () => {
     const fault = disk.plan({ kind: "write", path: /__consumer/, effect: "full", times: 100 });
     expect(await outcomeOf(openTestEngine({ disk }))).toBe("DISK_FULL");
     fault.cancel();
-    expect((await openTestEngine({ disk })).engine.gauges().topics).toBe(3);
+    expect((await openTestEngine({ disk })).engine.gauges().topics).toBe(4);
   });
 
   test("closed in order: the next start reads no segment and everything is there", async () => {
@@ -93,6 +94,86 @@ describe("engine: the directory", () => {
     await settle(20);
     expect([disk.openFiles, disk.liveMaps]).toEqual([0, 0]);
     expect(clock.timerCount).toBe(0);
+  });
+});
+
+describe("engine: share groups and queues", () => {
+  const asked = { max: 10, maxBytes: 1 << 20, waitMs: 0, leaseMs: null, signal: null };
+
+  async function received(engine: Engine): Promise<readonly (readonly [number, number])[]> {
+    const { ranges, release } = await engine.services.queues.receive({ queue: "jobs", ...asked });
+    release();
+    return ranges.flatMap(({ firstOffset, lastOffset, deliveries }) =>
+      Array.from(
+        { length: lastOffset - firstOffset + 1 },
+        (_, at) => [firstOffset + at, deliveries] as const,
+      ),
+    );
+  }
+
+  test("a queue: what is settled, held and waiting survives a stop and a start", async () => {
+    const { engine, disk, clock } = await openTestEngine();
+    await engine.services.queues.put("jobs", { leaseMs: 5000, maxDeliveries: 2 });
+    await produce(engine, { topic: "jobs", values: ["a", "b", "c"] });
+    expect(await received(engine)).toEqual([
+      [0, 1],
+      [1, 1],
+      [2, 1],
+    ]);
+    const { epoch } = await firstRangeAfter(engine, clock);
+    const receipt = { partition: 0, offset: 0, deliveries: 2, epoch };
+    const reject = { kind: "reject" as const, receipt, reason: "why" };
+    expect(await engine.services.queues.settle("jobs", [reject])).toEqual([null]);
+    await produce(engine, { topic: "jobs", values: ["d"] });
+    await until(async () => (await readValues(engine, "jobs.dead")).length > 0);
+    await engine.close();
+    const again = await openTestEngine({ disk, clock });
+    expect(again.engine.services.queues.lookup("jobs")).toMatchObject({ maxDeliveries: 2 });
+    expect(await received(again.engine)).toEqual([[3, 1]]);
+    const { counts } = await again.engine.services.queues.describe("jobs");
+    expect(counts).toMatchObject({ depth: 3, inFlight: 3, dead: 1, nacked: 1, lapsed: 3 });
+    expect(await readValues(again.engine, "jobs.dead")).toEqual(["a"]);
+    await again.engine.close();
+    await settle(20);
+    expect([disk.openFiles, disk.liveMaps, clock.timerCount]).toEqual([0, 0, 0]);
+  });
+
+  // Lets the leases lapse and takes everything again.
+  async function firstRangeAfter(engine: Engine, clock: FakeClock): Promise<{ epoch: number }> {
+    await clock.run(5000);
+    const { ranges, release } = await engine.services.queues.receive({ queue: "jobs", ...asked });
+    release();
+    return { epoch: ranges[0]?.epoch ?? -1 };
+  }
+
+  test("a share group: survives as well, and its state is the server's own topic", async () => {
+    const { engine, disk, clock } = await openTestEngine();
+    await engine.services.shares.alterGroupConfigs("readers", {
+      "share.auto.offset.reset": "earliest",
+    });
+    await engine.close();
+    const again = await openTestEngine({ disk, clock });
+    expect(await again.engine.services.shares.list()).toEqual([
+      { group: "readers", state: "EMPTY" },
+    ]);
+    const topics = await again.engine.services.topics.list();
+    const own = topics.find(({ name }) => name === "__share_group_state");
+    expect(own).toMatchObject({ internal: true, partitionCount: 1 });
+  });
+
+  test("one name, one kind of group: a consumer group's name is no queue's", async () => {
+    const { engine } = await openTestEngine();
+    await createTopic(engine, "orders");
+    await commit(engine, 1);
+    expect(await outcomeOf(engine.services.queues.put("readers", {}))).toBe("GROUP_ID_NOT_FOUND");
+  });
+
+  test("a state log that failed: not ready, and says so", async () => {
+    const { engine, disk } = await openTestEngine();
+    disk.plan({ kind: "sync", path: /__share_group_state-0/, effect: "fail" });
+    expect(await outcomeOf(engine.services.queues.put("jobs", {}))).not.toBe("ok");
+    const { ready, problems } = await engine.services.health();
+    expect([ready, problems.join()]).toEqual([false, expect.stringContaining("share")]);
   });
 });
 
@@ -252,8 +333,8 @@ describe("engine: what it tells", () => {
     await readValues(engine, "orders");
     expect(heard.fetchedBytes).toBe(batchBytes);
     expect(engine.gauges()).toMatchObject({
-      topics: 4,
-      partitions: 5,
+      topics: 5,
+      partitions: 6,
       inFlightBytes: 0,
       lentBytes: 0,
       parkedFetches: 0,

@@ -3,8 +3,9 @@
 import { silentLogger } from "../../src/base/logger.ts";
 import { readRequest } from "../../src/doors/kafka/dispatch.ts";
 import type { KafkaCall, KafkaContext } from "../../src/doors/kafka/handler.ts";
-import { defaultKafkaLimits } from "../../src/doors/kafka/kafka-limits.ts";
+import { defaultKafkaLimits, type KafkaLimits } from "../../src/doors/kafka/kafka-limits.ts";
 import { serving } from "../../src/doors/kafka/serving.ts";
+import { shareSessionsOver } from "../../src/doors/kafka/share-sessions.ts";
 import type { ApiName, EncodableRequest, ResponseOf } from "../../src/protocol/apis.ts";
 import { decodeResponse, encodeRequest } from "../../src/protocol/codec.ts";
 import type { Services } from "../../src/services.ts";
@@ -21,7 +22,7 @@ export type Ask = <Name extends ApiName>(
 export interface Talk {
   readonly ask: Ask;
   /** What the handlers work with. */
-  readonly context: KafkaContext;
+  readonly context: KafkaContext & { readonly clock: FakeClock };
   /** Errors that nobody foresaw, as the door logged them. */
   readonly unforeseen: readonly unknown[];
   /** Ends the connection under every request. */
@@ -29,7 +30,7 @@ export interface Talk {
 }
 
 /** A client `test` at 10.0.0.9 of a door over these services. */
-export function talkTo(services: Services): Talk {
+export function talkTo(services: Services, limited: Partial<KafkaLimits> = {}): Talk {
   const unforeseen: unknown[] = [];
   const connection = new AbortController();
   const logger = {
@@ -38,13 +39,16 @@ export function talkTo(services: Services): Talk {
       unforeseen.push(facts);
     },
   };
-  const context: KafkaContext = {
+  const limits = { ...defaultKafkaLimits, ...limited };
+  const clock = new FakeClock();
+  const context = {
     services,
-    clock: new FakeClock(),
+    clock,
     logger,
     clusterId: "cluster-of-the-test-01",
     nodeId: 1,
-    limits: defaultKafkaLimits,
+    limits,
+    shareSessions: shareSessionsOver(services.shares, { limits, logger }),
   };
   const ask: Ask = async (name, version, body) => {
     const header = { apiVersion: version, correlationId: 7, clientId: "test" };

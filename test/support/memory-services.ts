@@ -115,6 +115,8 @@ export class MemoryServices implements Services {
   readonly groups: MemoryGroups;
   readonly classicGroups = absent<Services["classicGroups"]>("classic groups");
   readonly transactions = absent<Services["transactions"]>("transactions");
+  readonly shares = absent<Services["shares"]>("share groups");
+  readonly queues = absent<Services["queues"]>("queues");
   readonly broker = absent<Services["broker"]>("broker settings");
 
   constructor(options: MemoryServicesOptions) {

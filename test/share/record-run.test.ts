@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+import { areAlike, freshFate, lengthOf } from "../../src/share/record-run.ts";
+
+test("both ends belong to a range", () => {
+  expect(lengthOf({ first: 5, last: 5 })).toBe(1);
+  expect(lengthOf({ first: 5, last: 9 })).toBe(5);
+});
+
+test("records alike: everything but their size is the same", () => {
+  const fate = freshFate(10);
+  expect(areAlike(fate, freshFate(99))).toBe(true);
+  const others = [
+    { phase: "leased" as const },
+    { deliveries: 1 },
+    { dueMs: 1 },
+    { expiresAtMs: 1 },
+    { priority: 1 },
+    { owner: "m" },
+    { reason: "r" },
+  ];
+  for (const other of others) expect(areAlike(fate, { ...fate, ...other })).toBe(false);
+});
+
+test("records with keys: never alike, each waits for its own turn", () => {
+  const keyed = { ...freshFate(10), keyHash: 7 };
+  expect(areAlike(keyed, keyed)).toBe(false);
+  expect(areAlike(freshFate(10), keyed)).toBe(false);
+});

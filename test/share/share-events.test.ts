@@ -1,0 +1,95 @@
+import { describe, expect, test } from "vitest";
+import { jsonEvent } from "../../src/coordinator/event-json.ts";
+import {
+  decodeShareEvent,
+  encodeShareEvent,
+  type ShareEvent,
+} from "../../src/share/share-events.ts";
+import { noCounts } from "../../src/share/share-partition.ts";
+import { fateOf } from "../support/share-states.ts";
+
+const place = { group: "g", topic: "t", partition: 3 };
+const header = { topicId: "id", epoch: 7, frontier: 12, counts: { ...noCounts, acked: 5 } };
+const move = {
+  topic: "t.dead",
+  partition: 1,
+  producerId: 4000,
+  producerEpoch: 2,
+  baseSequence: 9,
+  offsets: [3, 8],
+  atMs: 1_700_000_000_000,
+};
+const full = fateOf({
+  phase: "leaving",
+  deliveries: 3,
+  dueMs: 1_700_000_000_000,
+  expiresAtMs: 1_800_000_000_000,
+  priority: 9,
+  keyHash: 4_294_967_295,
+  owner: "member",
+  reason: "it did not work: é",
+  bytes: 12.5,
+});
+
+const events: readonly ShareEvent[] = [
+  { kind: "group", group: "g", settings: { leaseMs: 5000, maxDepth: null, topic: "t" } },
+  { kind: "group", group: "g", settings: {} },
+  { kind: "group", group: "g", settings: null },
+  { kind: "partition", ...place, header },
+  { kind: "partition", ...place, header: null },
+  { kind: "run", ...place, first: 5, last: 9, fate: fateOf() },
+  { kind: "run", ...place, first: 0, last: 0, fate: full },
+  { kind: "run", ...place, first: 5, last: 9, fate: null },
+  { kind: "move", ...place, move },
+  { kind: "move", ...place, move: null },
+];
+
+function decoded(key: object, value: object | null): ShareEvent | null {
+  const encoded = jsonEvent(key, value);
+  return decodeShareEvent(encoded.key, encoded.value);
+}
+
+describe("share events", () => {
+  test.each(events)("there and back: $kind", (event) => {
+    const { key, value } = encodeShareEvent(event);
+    expect(decodeShareEvent(key, value)).toEqual(event);
+  });
+
+  test("a fate as it is by default: is its bytes alone", () => {
+    const event: ShareEvent = { kind: "run", ...place, first: 5, last: 5, fate: fateOf() };
+    const { value } = encodeShareEvent(event);
+    expect(JSON.parse(Buffer.from(value ?? []).toString())).toEqual({ version: 1, bytes: 10 });
+  });
+
+  test("kinds and versions of a newer program: null", () => {
+    expect(decoded({ kind: "later", group: "g" }, { version: 1 })).toBeNull();
+    expect(decoded({ kind: "later" }, { version: 1 })).toBeNull();
+    expect(decoded({ kind: "group", group: "g" }, { version: 2, settings: 5 })).toBeNull();
+    expect(decoded({ kind: "run", ...place }, { version: 2 })).toBeNull();
+  });
+
+  test("a field that is not known: does not keep an event from being read", () => {
+    const value = { version: 1, ...header, more: true };
+    expect(decoded({ kind: "partition", ...place }, value)).toEqual(events[3]);
+  });
+
+  test.each<[string, object, object | null]>([
+    ["no kind", { group: "g" }, null],
+    ["no partition", { kind: "run", group: "g", topic: "t", first: 0, last: 0 }, null],
+    ["no offsets", { kind: "run", ...place }, null],
+    ["no version", { kind: "group", group: "g" }, { settings: {} }],
+    ["no settings", { kind: "group", group: "g" }, { version: 1 }],
+    ["a header without counts", { kind: "partition", ...place }, { version: 1, topicId: "id" }],
+    ["a fate without bytes", { kind: "run", ...place, first: 0, last: 0 }, { version: 1 }],
+    [
+      "a phase that is none",
+      { kind: "run", ...place, first: 0, last: 0 },
+      { version: 1, bytes: 1, phase: "x" },
+    ],
+    ["a move without offsets", { kind: "move", ...place }, { version: 1, ...move, offsets: null }],
+  ])("broken: %s: KAFKA_STORAGE_ERROR", (_, key, value) => {
+    expect(() => decoded(key, value)).toThrow(
+      expect.objectContaining({ code: "KAFKA_STORAGE_ERROR" }),
+    );
+  });
+});

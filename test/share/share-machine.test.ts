@@ -1,0 +1,176 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { ShareEvent } from "../../src/share/share-events.ts";
+import { ShareMachine } from "../../src/share/share-machine.ts";
+import { noCounts } from "../../src/share/share-partition.ts";
+import { fateOf, fatesOf } from "../support/share-states.ts";
+
+const end = 12;
+
+/** The whole state as plain values: what lies above a frontier is not part of it. */
+function stateOf(machine: ShareMachine): unknown {
+  return [...machine.groups()]
+    .map((group) => ({
+      name: group.name,
+      given: group.given,
+      partitions: [...group.partitions()]
+        .map(({ topic, partition, header, move }) => {
+          const found = group.find(topic, partition);
+          const fates = found === null ? [] : [...fatesOf(found, header.frontier)];
+          return { topic, partition, header, move, fates };
+        })
+        .sort((one, other) => one.partition - other.partition),
+    }))
+    .sort((one, other) => one.name.localeCompare(other.name));
+}
+
+function replayed(events: Iterable<ShareEvent>): ShareMachine {
+  const machine = new ShareMachine();
+  for (const event of events) {
+    const { key, value } = machine.encode(event);
+    const read = machine.decode(key, value);
+    if (read !== null) machine.apply(read);
+  }
+  return machine;
+}
+
+const header = (epoch: number, frontier = end) => ({
+  topicId: "id",
+  epoch,
+  frontier,
+  counts: noCounts,
+});
+const place = { group: "g", topic: "t", partition: 0 };
+const move = {
+  topic: "d",
+  partition: 0,
+  producerId: 1,
+  producerEpoch: 0,
+  baseSequence: 0,
+  offsets: [1],
+  atMs: 5,
+};
+
+describe("share machine", () => {
+  test("a group: made by its settings, changed by them, gone with null", () => {
+    const machine = new ShareMachine();
+    machine.apply({ kind: "group", group: "g", settings: { leaseMs: 7 } });
+    expect(machine.find("g")?.settings).toMatchObject({ leaseMs: 7, from: "latest" });
+    expect(machine.find("g")?.isQueue).toBe(false);
+    machine.apply({ kind: "group", group: "g", settings: { topic: "t" } });
+    expect(machine.find("g")?.settings).toMatchObject({ leaseMs: 30_000, from: "earliest" });
+    expect(machine.find("g")?.isQueue).toBe(true);
+    machine.apply({ kind: "group", group: "g", settings: null });
+    expect([...machine.groups()]).toEqual([]);
+  });
+
+  test("a partition begun anew: forgets its records; the same one goes on", () => {
+    const machine = new ShareMachine();
+    machine.apply({ kind: "partition", ...place, header: header(1) });
+    machine.apply({ kind: "run", ...place, first: 1, last: 2, fate: fateOf() });
+    machine.apply({ kind: "partition", ...place, header: header(1, 20) });
+    const partition = machine.find("g")?.find("t", 0);
+    expect([partition?.counts.waiting, partition?.scannedTo]).toEqual([2, 20]);
+    machine.apply({ kind: "partition", ...place, header: header(2) });
+    expect(machine.find("g")?.find("t", 0)?.counts.waiting).toBe(0);
+    machine.apply({ kind: "partition", ...place, header: null });
+    expect(machine.find("g")?.find("t", 0)).toBeNull();
+  });
+
+  test("events about what is not there: change nothing", () => {
+    const machine = new ShareMachine();
+    machine.apply({ kind: "run", ...place, first: 1, last: 2, fate: fateOf() });
+    machine.apply({ kind: "move", ...place, move });
+    machine.apply({ kind: "partition", ...place, header: null });
+    machine.apply({ kind: "group", group: "g", settings: null });
+    expect(stateOf(machine)).toEqual([]);
+  });
+
+  test("what only a scan has found: is not in a snapshot", () => {
+    const machine = new ShareMachine();
+    machine.apply({ kind: "partition", ...place, header: header(1, 5) });
+    for (const first of [4, 5])
+      machine.find("g")?.find("t", 0)?.assign({ first, last: first }, fateOf());
+    const runs = [...machine.snapshot()].flatMap((each) => (each.kind === "run" ? each.first : []));
+    expect(runs).toEqual([4]);
+  });
+
+  test("property: a snapshot written while events happen: replayed from its start it is the same state", () => {
+    const groups = fc.constantFrom("a", "b");
+    const places = fc.record({
+      group: groups,
+      topic: fc.constant("t"),
+      partition: fc.nat(1),
+    });
+    const fate = fc.option(
+      fc.nat(3).map((deliveries) => fateOf({ deliveries })),
+      { freq: 3 },
+    );
+    const happening: fc.Arbitrary<ShareEvent> = fc.oneof(
+      {
+        weight: 8,
+        arbitrary: fc
+          .tuple(places, fc.nat(end - 3), fc.nat(2), fate)
+          .map(([at, first, more, fate]) => {
+            return { kind: "run" as const, ...at, first, last: first + more, fate };
+          }),
+      },
+      {
+        weight: 2,
+        arbitrary: fc.tuple(places, fc.nat(2)).map(([at, epoch]) => {
+          return { kind: "partition" as const, ...at, header: header(epoch) };
+        }),
+      },
+      {
+        weight: 1,
+        arbitrary: places.map((at) => ({ kind: "partition" as const, ...at, header: null })),
+      },
+      {
+        weight: 1,
+        arbitrary: fc.tuple(places, fc.option(fc.constant(move))).map(([at, move]) => {
+          return { kind: "move" as const, ...at, move };
+        }),
+      },
+      {
+        weight: 2,
+        arbitrary: fc
+          .tuple(groups, fc.option(fc.constant({ leaseMs: 7 })))
+          .map(([group, settings]) => {
+            return { kind: "group" as const, group, settings };
+          }),
+      },
+    );
+    const before = fc.array(happening, { minLength: 10, maxLength: 25 });
+    const meanwhile = fc.array(fc.oneof(fc.constant("slice" as const), happening), {
+      minLength: 5,
+      maxLength: 25,
+    });
+    fc.assert(
+      fc.property(before, meanwhile, (first, then) => {
+        const machine = replayed(first);
+        const log: ShareEvent[] = [];
+        const snapshot = machine.snapshot()[Symbol.iterator]();
+        const write = (): boolean => {
+          const next = snapshot.next();
+          if (next.done !== true) log.push(next.value);
+          return next.done !== true;
+        };
+        for (const each of then) {
+          if (each === "slice") {
+            write();
+            continue;
+          }
+          // Commands speak of what is there.
+          const known = machine.find(each.group);
+          const isAbout = each.kind === "run" || each.kind === "move";
+          if (isAbout && (known?.find(each.topic, each.partition) ?? null) === null) continue;
+          machine.apply(each);
+          log.push(each);
+        }
+        while (write());
+        expect(stateOf(replayed(log))).toEqual(stateOf(machine));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
