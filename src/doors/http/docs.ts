@@ -48,9 +48,16 @@ async function makeDocs(described: readonly DescribedRoute[]): Promise<FastifyIn
       info: {
         title: "Varve",
         version: "1",
-        description: "An append-only partitioned log: topics, records, replay and consumer groups.",
+        description:
+          "An append-only partitioned log: topics, records, replay, consumer groups and work queues.",
       },
-      tags: [{ name: "topics" }, { name: "records" }, { name: "groups" }, { name: "operations" }],
+      tags: [
+        { name: "topics" },
+        { name: "records" },
+        { name: "groups" },
+        { name: "queues" },
+        { name: "operations" },
+      ],
     },
   });
   for (const { method, url, schema } of described) {

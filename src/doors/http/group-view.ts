@@ -25,8 +25,8 @@ export function stateView(state: GroupState): "EMPTY" | "STABLE" | "REBALANCING"
   return "REBALANCING";
 }
 
-/** A name of a group or member, checked. @throws INVALID_GROUP_ID */
-export function checkedName(name: string, what: "group" | "member"): string {
+/** A name of a group, member or queue, checked. @throws INVALID_GROUP_ID */
+export function checkedName(name: string, what: "group" | "member" | "queue"): string {
   const isPrintable = !/[\p{Cc}\p{Cs}]/u.test(name);
   if (name.length >= 1 && name.length <= 255 && isPrintable) return name;
   throw new LogError("INVALID_GROUP_ID", `a ${what} name is 1 to 255 printable characters`);

@@ -28,6 +28,11 @@ import { PollSessions } from "./poll-sessions.ts";
 import { nameError } from "./problem.ts";
 import { producePlugin } from "./produce.ts";
 import { producersPlugin } from "./producers.ts";
+import { queueDeadPlugin } from "./queue-dead.ts";
+import { queueMessagesPlugin } from "./queue-messages.ts";
+import { queueReceivePlugin } from "./queue-receive.ts";
+import { queueSettlePlugin } from "./queue-settle.ts";
+import { queuesPlugin } from "./queues.ts";
 import { recordsPlugin } from "./records.ts";
 import { answerUnknown, refuseExpectations, refuseUnparsed, refuseUnrouted } from "./refusals.ts";
 import { sendProblem } from "./replies.ts";
@@ -116,6 +121,11 @@ async function registerPlugins(
   await app.register(groupsPlugin, { context, sessions });
   await app.register(groupOffsetsPlugin, { context });
   await app.register(pollPlugin, { context, sessions });
+  await app.register(queuesPlugin, { context });
+  await app.register(queueMessagesPlugin, { context });
+  await app.register(queueReceivePlugin, { context });
+  await app.register(queueSettlePlugin, { context });
+  await app.register(queueDeadPlugin, { context });
   await app.register(operationsPlugin, { context, registry });
 }
 

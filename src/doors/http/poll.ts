@@ -16,7 +16,7 @@ import type { PageEncoding } from "./record-page.ts";
 import { pollOutput } from "./group-schema.ts";
 import { negotiateValue } from "./replies.ts";
 import { routeSchema } from "./route-schema.ts";
-import { whileWaiting } from "./waiting.ts";
+import { afterReply, whileWaiting } from "./waiting.ts";
 
 const pollBody = Type.Object(
   {
@@ -142,18 +142,11 @@ async function refresh(
 function endWhenSent(reply: FastifyReply, turn: PollTurn, settle: (socket: Socket) => void): void {
   const { raw } = reply;
   const { socket } = raw;
-  let isOver = false;
-  const end = (wasSent: boolean): void => {
-    if (isOver) return;
-    isOver = true;
-    // A connection that closes under a reply ends its last write too, and so "finishes" it.
-    if (wasSent && socket !== null && !socket.destroyed) settle(socket);
-    turn.end();
-  };
-  raw.once("finish", () => end(true));
-  raw.once("close", () => end(false));
   turn.answersOn(() => raw.destroy());
-  if (raw.destroyed) end(false);
+  afterReply(reply, (wasSent) => {
+    if (wasSent && socket !== null) settle(socket);
+    turn.end();
+  });
 }
 
 // What to undo when a connection is reset, by connection: the latest reply on it.

@@ -50,6 +50,8 @@ export class SingleAnswer implements RecordWaiter {
 export interface SeveralAnswer {
   readonly terms: ProduceTerms;
   readonly results: readonly ProducePartitionResult[];
+  /** What holds for records that were there before and are answered again; absent when there are none. */
+  readonly known?: "fsync" | "written" | null;
   /** Records of each partition, and where each record of the request went. */
   readonly staging: {
     countOf(partition: number): number;
@@ -61,14 +63,14 @@ export interface SeveralAnswer {
 
 /** Answers a request of several records. */
 export function answerSeveral(reply: FastifyReply, answer: SeveralAnswer): void {
-  const { terms, results, staging } = answer;
+  const { terms, results, staging, known = null } = answer;
   const error = severalError(answer);
   if (error !== null) {
     sendProblem(reply, error);
     return;
   }
-  const durability = weakestDurability(results);
-  const isDuplicate = results.some((result) => result.isDuplicate);
+  const durability = known === "written" ? known : weakestDurability(results);
+  const isDuplicate = known !== null || results.some((result) => result.isDuplicate);
   if (isDuplicate) reply.header("varve-duplicate", "true");
   const duplicate = isDuplicate ? ({ duplicate: true } as const) : {};
   if (terms.isMinimal) {

@@ -10,6 +10,7 @@ import type { ProducePartitionResult } from "../../services.ts";
 import type { Appender } from "./appender.ts";
 import type { StreamedBody } from "./bodies.ts";
 import type { HttpContext } from "./http-context.ts";
+import { lineText } from "./ndjson-lines.ts";
 import { nameError } from "./problem.ts";
 import type { ProduceTerms } from "./produce-query.ts";
 import { answerSeveral, sendAccepted, sendMinimal } from "./produce-reply.ts";
@@ -29,7 +30,6 @@ export interface LineStream {
 }
 
 const newline = 0x0a;
-const carriageReturn = 0x0d;
 
 /**
  * Takes a whole stream.
@@ -129,9 +129,8 @@ class LineTaking {
   }
 
   #line(line: Buffer): void {
-    const length = line.at(-1) === carriageReturn ? line.length - 1 : line.length;
-    const text = length === line.length ? line : line.subarray(0, length);
-    if (isBlank(text)) return;
+    const text = lineText(line);
+    if (text === null) return;
     this.#reader.readLine(text, this.#index);
     this.#staging.add(this.#draft);
     this.#index++;
@@ -187,8 +186,3 @@ class LineTaking {
 }
 
 const conditionTooLarge = "a conditional or idempotent append must fit into one body; split it";
-
-function isBlank(line: Buffer): boolean {
-  for (const byte of line) if (byte !== 0x20 && byte !== 0x09) return false;
-  return true;
-}

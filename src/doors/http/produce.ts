@@ -20,7 +20,13 @@ import { Packer } from "./packer.ts";
 import type { Query } from "./query.ts";
 import { rawQueryNames, readRawRecord } from "./record-raw.ts";
 import { RecordDraft } from "./record-draft.ts";
-import { produceInput, produceOutput, recordInput } from "./record-schema.ts";
+import {
+  produceHeaders,
+  produceInput,
+  produceOutput,
+  produceQuery,
+  recordInput,
+} from "./record-schema.ts";
 import { sendProblem } from "./replies.ts";
 import { routeSchema } from "./route-schema.ts";
 import type { StagingOptions } from "./staging.ts";
@@ -29,28 +35,11 @@ import { partitionOf, requireAcceptable, requireNamedPartition, Staging } from "
 const commonNames = ["acks", "partition"] as const;
 const rawNames = [...commonNames, ...rawQueryNames];
 const path = "/v1/topics/:topic/records";
-const integerText = Type.Optional(Type.Integer({ minimum: 0 }));
 const schema = routeSchema(path, {
   tag: "records",
   summary: "Append records",
-  query: {
-    acks: Type.Optional(Type.Union(["0", "1", "all"].map((name) => Type.Literal(name)))),
-    partition: integerText,
-    key: Type.Optional(Type.String({ description: "Raw bodies only." })),
-    timestampMs: integerText,
-  },
-  headers: {
-    "varve-producer-id": integerText,
-    "varve-producer-epoch": integerText,
-    "varve-sequence": Type.Optional(
-      Type.Integer({
-        minimum: 0,
-        description:
-          "Of the first record in its partition. With the two others the request is idempotent: one batch, one " +
-          "partition, and sent again it is answered with the offsets of the first time.",
-      }),
-    ),
-  },
+  query: produceQuery,
+  headers: produceHeaders,
   bodies: {
     [mediaTypes.json[0]]: produceInput,
     [mediaTypes.msgpack[0]]: produceInput,
@@ -148,7 +137,8 @@ class Producer {
     const isRaw = isRawBody(encoding);
     const terms = produceTerms(request, isRaw ? rawNames : commonNames);
     const lane = this.#packer.laneOf(topic);
-    const options = this.#stagingOptions(lane, terms);
+    const nowMs = this.#context.clock.nowMs();
+    const options = stagingOptions(lane, terms, { appender: this.#appender, nowMs });
     const produce: Produce = { reply, terms, options, lane };
     if (encoding === "ndjson") {
       this.#stream(produce, request.body as StreamedBody);
@@ -173,23 +163,6 @@ class Producer {
     do staging.add(draft);
     while (reader.next());
     this.#several(produce, staging);
-  }
-
-  #stagingOptions(lane: TopicLane, terms: ProduceTerms): StagingOptions {
-    const { topic } = lane;
-    const stickyPartition = lane.nextPartition % topic.partitionCount;
-    lane.nextPartition = stickyPartition + 1;
-    return {
-      topic,
-      partition: terms.partition,
-      stickyPartition,
-      nowMs: this.#context.clock.nowMs(),
-      batchBytesMax:
-        terms.producer === null
-          ? this.#appender.batchBytesMaxOf(topic)
-          : this.#appender.wholeBatchBytesMaxOf(topic),
-      producer: terms.producer,
-    };
   }
 
   // The one record of the request is in the draft.
@@ -234,12 +207,28 @@ class Producer {
   }
 }
 
-// Its batch is the answer to one question of its own: nobody else's records are packed with it.
-function isByItself({ expectedEndOffset, producer }: ProduceTerms): boolean {
+/** How the records of a request find their partition and time; the next request without keys goes to the next one. */
+export function stagingOptions(
+  lane: TopicLane,
+  terms: Pick<ProduceTerms, "partition" | "producer">,
+  { appender, nowMs }: { readonly appender: Appender; readonly nowMs: number },
+): StagingOptions {
+  const { topic } = lane;
+  const { partition, producer } = terms;
+  const stickyPartition = lane.nextPartition % topic.partitionCount;
+  lane.nextPartition = stickyPartition + 1;
+  const batchBytesMax =
+    producer === null ? appender.batchBytesMaxOf(topic) : appender.wholeBatchBytesMaxOf(topic);
+  return { topic, partition, stickyPartition, nowMs, batchBytesMax, producer };
+}
+
+/** Whether a request's batch is the answer to one question of its own: nobody else's records are packed with it. */
+export function isByItself({ expectedEndOffset, producer }: ProduceTerms): boolean {
   return expectedEndOffset !== null || producer !== null;
 }
 
-function isRawBody(encoding: Encoding | null): boolean {
+/** Whether a body is one record's value as it stands. */
+export function isRawBody(encoding: Encoding | null): boolean {
   return encoding !== "json" && encoding !== "msgpack" && encoding !== "ndjson";
 }
 

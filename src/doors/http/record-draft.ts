@@ -28,6 +28,11 @@ export class RecordDraft implements RecordFields {
     this.partition = -1;
   }
 
+  /** Another draft of the same record, for who uses it after the next one was read. Bytes stay views. */
+  copy(): RecordDraft {
+    return Object.assign(new RecordDraft(), this);
+  }
+
   /** Sets the value to bytes [start, end) of `bytes`. */
   setValue(bytes: Uint8Array, start: number, end: number): void {
     this.value = bytes;
@@ -113,10 +118,10 @@ export function badRecord(index: number, detail: string): LogError {
   return new LogError("INVALID_RECORD", `record ${index}: ${detail}`, { facts: { index } });
 }
 
-/** The error for a field that records do not have. */
-export function unknownField(index: number, name: string): LogError {
+/** The error for a field that records do not have; `more` names those they have in this place only. */
+export function unknownField(index: number, name: string, more: readonly string[] = []): LogError {
   const shown = JSON.stringify(name.slice(0, 60));
-  const known = Object.keys(fieldBits).join(", ");
+  const known = [...Object.keys(fieldBits), ...more].join(", ");
   return badRecord(index, `there is no field ${shown}; a record has ${known}`);
 }
 

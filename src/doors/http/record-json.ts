@@ -7,6 +7,7 @@ import { isUtf8 } from "node:buffer";
 import { LogError } from "../../base/error.ts";
 import type { RecordHeader } from "../../record/batch-builder.ts";
 import { JsonScanner, jsonDepthMax } from "./json-scan.ts";
+import { messageFieldOf, messageFields, type MessageWishes } from "./message-wishes.ts";
 import type { RecordDraft } from "./record-draft.ts";
 import {
   badRecord,
@@ -31,12 +32,17 @@ const letterN = 0x6e;
 export class JsonRecordReader {
   readonly #scanner = new JsonScanner();
   readonly #draft: RecordDraft;
+  readonly #wishes: MessageWishes | null;
   #index = 0;
   #isInRecord = false;
 
-  /** @param draft What `next` fills. */
-  constructor(draft: RecordDraft) {
+  /**
+   * @param draft  What `next` fills.
+   * @param wishes Takes the fields that only messages to a queue have; null where there are none such.
+   */
+  constructor(draft: RecordDraft, wishes: MessageWishes | null = null) {
     this.#draft = draft;
+    this.#wishes = wishes;
   }
 
   /**
@@ -118,12 +124,34 @@ export class JsonRecordReader {
         plain === null
           ? recordFieldAt(bytes, stringStart, stringEnd)
           : recordFieldAt(plain, 0, plain.length);
-      if (field === null) throw unknownField(this.#index, this.#text());
+      if (field === null) {
+        this.#wish();
+        continue;
+      }
       seen = noteField(seen, field, this.#index);
       if (!scanner.take(colon)) throw this.#broken("expected ':'");
       this.#field(field);
     } while (scanner.take(comma));
     if (!scanner.take(objectClose)) throw this.#broken("expected ',' or '}'");
+  }
+
+  // A field that only messages to a queue have.
+  #wish(): void {
+    const wishes = this.#wishes;
+    const name = this.#text();
+    if (wishes === null) throw unknownField(this.#index, name);
+    const field = messageFieldOf(name);
+    if (field === null) throw unknownField(this.#index, name, messageFields);
+    if (!this.#scanner.take(colon)) throw this.#broken("expected ':'");
+    wishes.set(field, this.#null() ? null : this.#plain(), this.#index);
+  }
+
+  // A string, or a number; NaN for what is neither.
+  #plain(): string | number {
+    const scanner = this.#scanner;
+    if (scanner.peek() !== quote) return this.#number();
+    if (!scanner.string()) throw this.#broken("not a JSON string");
+    return this.#text();
   }
 
   #field(field: NonNullable<ReturnType<typeof recordFieldAt>>): void {

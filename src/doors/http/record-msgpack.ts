@@ -3,6 +3,7 @@
 import { isUtf8 } from "node:buffer";
 import { LogError } from "../../base/error.ts";
 import type { RecordHeader } from "../../record/batch-builder.ts";
+import { messageFieldOf, messageFields, type MessageWishes } from "./message-wishes.ts";
 import { MsgpackScanner } from "./msgpack-scan.ts";
 import type { RecordDraft, RecordField } from "./record-draft.ts";
 import {
@@ -18,12 +19,17 @@ import {
 export class MsgpackRecordReader {
   readonly #scanner = new MsgpackScanner();
   readonly #draft: RecordDraft;
+  readonly #wishes: MessageWishes | null;
   #index = 0;
   #left = 0;
 
-  /** @param draft What `next` fills. */
-  constructor(draft: RecordDraft) {
+  /**
+   * @param draft  What `next` fills.
+   * @param wishes Takes the fields that only messages to a queue have; null where there are none such.
+   */
+  constructor(draft: RecordDraft, wishes: MessageWishes | null = null) {
     this.#draft = draft;
+    this.#wishes = wishes;
   }
 
   /**
@@ -73,9 +79,30 @@ export class MsgpackRecordReader {
     for (let count = 0; count < fieldCount; count++) {
       if (scanner.kind() !== "text" || !scanner.span()) throw this.#broken("expected a field name");
       const field = recordFieldAt(scanner.bytes, scanner.spanStart, scanner.spanEnd);
-      if (field === null) throw unknownField(this.#index, this.#text());
+      if (field === null) {
+        this.#wish();
+        continue;
+      }
       seen = noteField(seen, field, this.#index);
       this.#field(field);
+    }
+  }
+
+  // A field that only messages to a queue have.
+  #wish(): void {
+    const scanner = this.#scanner;
+    const wishes = this.#wishes;
+    const name = this.#text();
+    if (wishes === null) throw unknownField(this.#index, name);
+    const field = messageFieldOf(name);
+    if (field === null) throw unknownField(this.#index, name, messageFields);
+    if (scanner.nil()) {
+      wishes.set(field, null, this.#index);
+    } else if (field !== "dedupId") {
+      wishes.set(field, scanner.number(), this.#index);
+    } else {
+      if (!scanner.span()) throw this.#broken("'dedupId' must be str or bin");
+      wishes.set(field, this.#text(), this.#index);
     }
   }
 

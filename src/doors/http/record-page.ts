@@ -19,13 +19,19 @@ export class RecordPage {
   readonly #countAt: number;
   #count = 0;
 
-  /** @param encoding `ndjson` has a line a record and nothing around them. */
-  constructor(encoding: PageEncoding) {
+  /**
+   * @param encoding `ndjson` has a line a record and nothing around them.
+   * @param name     Of the array that the records are in.
+   */
+  constructor(encoding: PageEncoding, name: "records" | "messages" = "records") {
     this.#encoding = encoding;
     const writer = this.#writer;
-    if (encoding === "json") writer.ascii('{"records":[');
-    // The map's size is not known yet; `close` writes it over the first byte.
-    if (encoding === "msgpack") writer.copyAll(Buffer.from("\x80\xa7records\xdd0000", "latin1"));
+    if (encoding === "json") writer.ascii(`{"${name}":[`);
+    if (encoding === "msgpack") {
+      // The map's size is not known yet; `close` writes it over the first byte.
+      const nameHead = String.fromCharCode(0xa0 + name.length);
+      writer.copyAll(Buffer.from(`\x80${nameHead}${name}\xdd0000`, "latin1"));
+    }
     this.#countAt = writer.length - arrayHeadBytes + 1;
   }
 
@@ -50,7 +56,7 @@ export class RecordPage {
   /**
    * Ends the page.
    *
-   * @param tail Fields after `records`, at most 14; NDJSON has no place for them.
+   * @param tail Fields after the records, at most 14; NDJSON has no place for them.
    * @returns    The reply's body.
    */
   close(tail: Readonly<Record<string, unknown>>): Buffer {

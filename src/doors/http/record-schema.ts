@@ -8,8 +8,8 @@ const bytes = Type.Object({ b64: Type.String() }, { additionalProperties: false 
 const headerValue = Type.Union([Type.String(), bytes, Type.Null()]);
 const headers = Type.Record(Type.Union([headerValue, Type.Array(headerValue)]));
 
-/** A record as a producer states it. */
-export const recordInput = closed({
+/** The fields of a record as a producer states it. */
+export const recordFields = {
   key: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   keyB64: Type.Optional(Type.String({ description: "Standard base64." })),
   value: Type.Optional(Type.Any({ description: "Any JSON; stored verbatim as its text." })),
@@ -18,7 +18,34 @@ export const recordInput = closed({
   headers: Type.Optional(headers),
   partition: Type.Optional(integer),
   timestampMs: Type.Optional(integer),
-});
+};
+
+/** A record as a producer states it. */
+export const recordInput = closed(recordFields);
+
+const integerText = Type.Optional(Type.Integer({ minimum: 0 }));
+
+/** The query of a produce request. */
+export const produceQuery = {
+  acks: Type.Optional(Type.Enum(["0", "1", "all"])),
+  partition: integerText,
+  key: Type.Optional(Type.String({ description: "Raw bodies only." })),
+  timestampMs: integerText,
+};
+
+/** Request headers of a produce request. */
+export const produceHeaders = {
+  "varve-producer-id": integerText,
+  "varve-producer-epoch": integerText,
+  "varve-sequence": Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      description:
+        "Of the first record in its partition. With the two others the request is idempotent: one batch, one " +
+        "partition, and sent again it is answered with the offsets of the first time.",
+    }),
+  ),
+};
 
 /** A produce request. */
 export const produceInput = closed({ records: Type.Array(recordInput, { minItems: 1 }) });
@@ -26,7 +53,10 @@ export const produceInput = closed({ records: Type.Array(recordInput, { minItems
 const durability = Type.Union([Type.Literal("fsync"), Type.Literal("written")]);
 
 const duplicate = Type.Optional(
-  Type.Boolean({ description: "True: the request was appended before, at these offsets." }),
+  Type.Boolean({
+    description:
+      "True: the request was appended before, at these offsets; of messages to a queue: at least one of them was.",
+  }),
 );
 
 /** A produce reply, in full or minimal form. */
@@ -45,8 +75,8 @@ export const produceOutput = Type.Union([
   }),
 ]);
 
-/** A record as a reader sees it. */
-export const recordOutput = Type.Object({
+/** The fields of a record as a reader sees it. */
+export const recordOutputFields = {
   topic: Type.Optional(Type.String({ description: "In replies over several topics." })),
   partition: integer,
   offset: integer,
@@ -57,7 +87,10 @@ export const recordOutput = Type.Object({
   text: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   b64: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   headers,
-});
+};
+
+/** A record as a reader sees it. */
+export const recordOutput = Type.Object(recordOutputFields);
 
 /** A page of one partition. */
 export const pageOutput = Type.Object({

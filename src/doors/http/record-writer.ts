@@ -7,7 +7,9 @@ import { isUtf8 } from "node:buffer";
 import { LogError } from "../../base/error.ts";
 import type { RecordCursor } from "../../record/record-cursor.ts";
 import type { ByteWriter } from "./byte-writer.ts";
+import type { DeadLetterStory } from "./dead-letter-story.ts";
 import { isJson } from "./json-scan.ts";
+import { receiptOffset } from "./queue-receipts.ts";
 import { packValue } from "./replies.ts";
 
 /** The forms a value can be asked for in. */
@@ -15,6 +17,14 @@ export const valueForms = ["json", "text", "b64"] as const;
 
 /** One of them. */
 export type ValueForm = (typeof valueForms)[number];
+
+/** A delivery of messages by a queue; the same for all messages that one receipt but for the offset would name. */
+export interface DeliveryPlace {
+  /** The receipt before the offset, and after it. */
+  readonly receiptHead: string;
+  readonly receiptTail: string;
+  readonly deliveries: number;
+}
 
 /** Where a record stands, beside what its cursor knows. */
 export interface RecordPlace {
@@ -25,6 +35,10 @@ export interface RecordPlace {
   readonly form: ValueForm | null;
   /** True: the record must stay on one line, so line ends between the tokens of its value become spaces. */
   readonly isLine: boolean;
+  /** Of messages that a queue delivers. */
+  readonly delivery?: DeliveryPlace;
+  /** Of dead letters: takes the headers that tell of them, which are then shown as fields. */
+  readonly story?: DeadLetterStory;
 }
 
 /**
@@ -36,20 +50,39 @@ export function writeJsonRecord(
   cursor: RecordCursor,
   place: RecordPlace,
 ): void {
+  const { delivery, story } = place;
   writer.byte(0x7b);
+  if (delivery !== undefined) writeJsonReceipt(writer, cursor, delivery);
   if (place.topic !== null) writer.ascii(`"topic":${JSON.stringify(place.topic)},`);
   writer.ascii('"partition":');
   writer.integer(place.partition);
   writer.ascii(',"offset":');
   writer.integer(cursor.offset);
+  if (delivery !== undefined) {
+    writer.ascii(',"deliveries":');
+    writer.integer(delivery.deliveries);
+  }
   writer.ascii(',"timestampMs":');
   writer.integer(cursor.timestampMs);
   writeJsonKey(writer, cursor);
   writeJsonValue(writer, cursor, place);
   writer.ascii(',"headers":');
   if (cursor.headerCount === 0) writer.ascii("{}");
-  else writeJsonHeaders(writer, cursor);
+  else writeJsonHeaders(writer, cursor, story);
+  if (story !== undefined) writer.utf8(story.jsonFields());
   writer.byte(0x7d);
+}
+
+function writeJsonReceipt(
+  writer: ByteWriter,
+  cursor: RecordCursor,
+  { receiptHead, receiptTail }: DeliveryPlace,
+): void {
+  writer.ascii('"receipt":"');
+  writer.ascii(receiptHead);
+  writer.ascii(receiptOffset(cursor.offset));
+  writer.ascii(receiptTail);
+  writer.ascii('",');
 }
 
 function writeJsonKey(writer: ByteWriter, cursor: RecordCursor): void {
@@ -98,8 +131,9 @@ interface HeaderSpans {
   readonly spans: number[];
 }
 
-// Headers by name, in the order in which the names first appear. A name that is not UTF-8 is shown with U+FFFD.
-function headersOf(cursor: RecordCursor): readonly HeaderSpans[] {
+// Headers by name, in the order in which the names first appear, without those that the story takes. A name that is not
+// UTF-8 is shown with U+FFFD.
+function headersOf(cursor: RecordCursor, story?: DeadLetterStory): readonly HeaderSpans[] {
   const byName = new Map<string, HeaderSpans>();
   while (cursor.nextHeader()) {
     const { bytes, headerKeyStart, headerKeyEnd } = cursor;
@@ -111,21 +145,30 @@ function headersOf(cursor: RecordCursor): readonly HeaderSpans[] {
     }
     header.spans.push(cursor.headerValueStart, cursor.headerValueEnd);
   }
-  return [...byName.values()];
+  const headers = [...byName.values()];
+  if (story === undefined) return headers;
+  story.reset();
+  return headers.filter(({ name, spans }) => {
+    const [end = -1, start = -1] = spans.slice(-2).reverse();
+    return !story.takes(name, start < 0 ? "" : utf8Of(cursor.bytes, start, end));
+  });
 }
 
-function writeJsonHeaders(writer: ByteWriter, cursor: RecordCursor): void {
-  let opening = "{";
-  for (const { name, spans } of headersOf(cursor)) {
-    writer.ascii(opening);
+function writeJsonHeaders(
+  writer: ByteWriter,
+  cursor: RecordCursor,
+  story: DeadLetterStory | undefined,
+): void {
+  writer.byte(0x7b);
+  for (const [index, { name, spans }] of headersOf(cursor, story).entries()) {
+    if (index > 0) writer.byte(0x2c);
     writer.utf8(`${JSON.stringify(name)}:`);
-    opening = ",";
     const isArray = spans.length > 2;
     if (isArray) writer.byte(0x5b);
-    for (let index = 0; index < spans.length; index += 2) {
-      if (index > 0) writer.byte(0x2c);
-      const start = spans[index] ?? -1;
-      const end = spans[index + 1] ?? -1;
+    for (let at = 0; at < spans.length; at += 2) {
+      if (at > 0) writer.byte(0x2c);
+      const start = spans[at] ?? -1;
+      const end = spans[at + 1] ?? -1;
       if (start < 0) {
         writer.ascii("null");
       } else if (isUtf8Text(cursor.bytes, start, end)) {
@@ -147,7 +190,12 @@ export function writeMsgpackRecord(
   cursor: RecordCursor,
   place: RecordPlace,
 ): void {
-  writer.byte(place.topic === null ? 0x86 : 0x87);
+  const { delivery, story } = place;
+  let fields = place.topic === null ? 6 : 7;
+  if (delivery !== undefined) fields += 2;
+  if (story !== undefined) fields += story.fieldCount;
+  writer.byte(0x80 + fields);
+  if (delivery !== undefined) writeMsgpackDelivery(writer, cursor, delivery);
   if (place.topic !== null) {
     writeShortText(writer, "topic");
     writer.copyAll(packValue(place.topic));
@@ -164,11 +212,35 @@ export function writeMsgpackRecord(
   writeBin(writer, cursor.bytes, { start: cursor.valueStart, end: cursor.valueEnd });
   writeShortText(writer, "headers");
   if (cursor.headerCount === 0) writer.byte(0x80);
-  else writeMsgpackHeaders(writer, cursor);
+  else writeMsgpackHeaders(writer, cursor, story);
+  for (const [name, value] of story === undefined ? [] : story.fields()) {
+    writeShortText(writer, name);
+    writer.copyAll(packValue(value));
+  }
 }
 
-function writeMsgpackHeaders(writer: ByteWriter, cursor: RecordCursor): void {
-  const headers = headersOf(cursor);
+function writeMsgpackDelivery(
+  writer: ByteWriter,
+  cursor: RecordCursor,
+  { receiptHead, receiptTail, deliveries }: DeliveryPlace,
+): void {
+  const offset = receiptOffset(cursor.offset);
+  writeShortText(writer, "receipt");
+  writer.byte(0xd9);
+  writer.byte(receiptHead.length + offset.length + receiptTail.length);
+  writer.ascii(receiptHead);
+  writer.ascii(offset);
+  writer.ascii(receiptTail);
+  writeShortText(writer, "deliveries");
+  writeInteger(writer, deliveries);
+}
+
+function writeMsgpackHeaders(
+  writer: ByteWriter,
+  cursor: RecordCursor,
+  story: DeadLetterStory | undefined,
+): void {
+  const headers = headersOf(cursor, story);
   writer.byte(0xdf);
   writer.uint32(headers.length);
   for (const { name, spans } of headers) {

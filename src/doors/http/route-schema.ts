@@ -30,7 +30,7 @@ const problem = Type.Object(
 
 /** What a route says of itself. */
 export interface RouteDescription {
-  readonly tag: "topics" | "records" | "groups" | "operations";
+  readonly tag: "topics" | "records" | "groups" | "queues" | "operations";
   readonly summary: string;
   readonly query?: Record<string, Schema>;
   /** Request headers of its own. */

@@ -159,11 +159,16 @@ export class Staging {
     throw new LogError("INVALID_REQUEST", detail);
   }
 
-  /** Takes a copy of a record. @throws UNKNOWN_TOPIC_OR_PARTITION, INVALID_TIMESTAMP, MESSAGE_TOO_LARGE */
-  add(draft: RecordDraft): void {
+  /**
+   * Takes a copy of a record.
+   *
+   * @param index Of the record in the request, where some of its records are left out.
+   * @throws UNKNOWN_TOPIC_OR_PARTITION, INVALID_TIMESTAMP, MESSAGE_TOO_LARGE
+   */
+  add(draft: RecordDraft, index = this.#order.length): void {
     const options = this.#options;
-    requireNamedPartition(draft, options, this.#order.length);
-    const partition = partitionOf(draft, options, this.#order.length);
+    requireNamedPartition(draft, options, index);
+    const partition = partitionOf(draft, options, index);
     if (draft.key === null && draft.partition < 0 && options.partition === null) {
       this.#hasSticky = true;
     }
@@ -172,7 +177,7 @@ export class Staging {
     }
     const lane = this.#lane;
     const { builder } = lane;
-    requireAcceptable(draft, options, this.#order.length);
+    requireAcceptable(draft, options, index);
     if (draft.timestampMs < 0) draft.timestampMs = options.nowMs;
     const bound = recordBytesBound(draft);
     if (builder.count > 0 && builder.sizeBytes + bound > options.batchBytesMax) {

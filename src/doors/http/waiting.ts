@@ -5,6 +5,25 @@ import { LogError } from "../../base/error.ts";
 import type { HttpContext } from "./http-context.ts";
 
 /**
+ * Calls `end` once: when the reply has been handed to the system in full (true), or when its connection has closed
+ * before (false).
+ */
+export function afterReply(reply: FastifyReply, end: (wasSent: boolean) => void): void {
+  const { raw } = reply;
+  const { socket } = raw;
+  let isOver = false;
+  const finish = (isWritten: boolean): void => {
+    if (isOver) return;
+    isOver = true;
+    // A connection that closes under a reply ends its last write too, and so "finishes" it.
+    end(isWritten && socket !== null && !socket.destroyed);
+  };
+  raw.once("finish", () => finish(true));
+  raw.once("close", () => finish(false));
+  if (raw.destroyed) finish(false);
+}
+
+/**
  * Runs something that may wait, with a signal that aborts when the client goes away or the door closes.
  *
  * @throws THROTTLING_QUOTA_EXCEEDED when too many requests wait already.

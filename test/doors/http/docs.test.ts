@@ -22,6 +22,13 @@ test("openapi: 3.1, every route of the contract, queries and problems included",
     "/v1/groups/{group}/offsets",
     "/v1/groups/{group}/poll",
     "/v1/producers",
+    "/v1/queues",
+    "/v1/queues/{queue}",
+    "/v1/queues/{queue}/dead",
+    "/v1/queues/{queue}/messages",
+    "/v1/queues/{queue}/receive",
+    "/v1/queues/{queue}/redrive",
+    "/v1/queues/{queue}/settle",
     "/v1/topics",
     "/v1/topics/{topic}",
     "/v1/topics/{topic}/offsets",
@@ -34,6 +41,12 @@ test("openapi: 3.1, every route of the contract, queries and problems included",
   expect(produce.parameters.map(({ name }: { name: string }) => name)).toContain("acks");
   expect(produce.responses.default.content).toHaveProperty("application/problem+json");
   expect(produce.responses["200"].content).toHaveProperty("application/msgpack");
+  const send = body.paths["/v1/queues/{queue}/messages"].post;
+  const message = send.requestBody.content["application/x-ndjson"].schema;
+  expect(Object.keys(message.properties)).toEqual(expect.arrayContaining(["delayMs", "value"]));
+  const put = body.paths["/v1/queues/{queue}"].put;
+  expect(put.tags).toEqual(["queues"]);
+  expect(put.requestBody.content["application/json"].schema.properties).toHaveProperty("backoff");
 });
 
 test("docs: a page that asks no other host", async () => {
