@@ -1,14 +1,20 @@
-// Configs of topics, and the settings of the broker and of groups, which are read-only while the server runs:
+// Configs of topics and groups, and the settings of the broker, which are read-only while the server runs:
 // DescribeConfigs, AlterConfigs, IncrementalAlterConfigs, ListConfigResources.
 
 import { LogError } from "../../base/error.ts";
 import { mapParallel } from "../../base/parallel.ts";
 import type { EncodableResponse, RequestOf } from "../../protocol/apis.ts";
-import type { ConfigChange, ConfigChanges, ConfigEntry } from "../../services.ts";
-import { describedConfig } from "./config-entry.ts";
+import type { ConfigChange, ConfigChanges } from "../../services.ts";
+import { type DescribedConfig, describedConfig } from "./config-entry.ts";
 import { doorConfigs } from "./door-configs.ts";
 import { codeOf } from "./error-code.ts";
 import { failureOf } from "./failure.ts";
+import {
+  alterGroupConfigs,
+  configuredGroups,
+  describedGroupConfigs,
+  type Show,
+} from "./group-configs.ts";
 import type { Handler, KafkaContext, ServingTable } from "./handler.ts";
 import { repeatedIn } from "./repeated.ts";
 
@@ -22,16 +28,11 @@ interface Resource {
   readonly resourceName: string;
 }
 
-/** Group keys, by the broker key that gives every group its value. */
-const groupKeys: ReadonlyMap<string, string> = new Map([
-  ["group.consumer.heartbeat.interval.ms", "consumer.heartbeat.interval.ms"],
-  ["group.consumer.session.timeout.ms", "consumer.session.timeout.ms"],
-]);
-
 type DescribedResource = EncodableResponse<"describeConfigs">["results"][number];
 
 const describeConfigs: Handler<"describeConfigs"> = async (request, _call, context) => {
   const { includeSynonyms, includeDocumentation } = request;
+  const show = { includeSynonyms, includeDocumentation };
   const repeated = repeatedIn(request.resources.map(keyOf));
   const describe = async (
     asked: RequestOf<"describeConfigs">["resources"][number],
@@ -39,13 +40,12 @@ const describeConfigs: Handler<"describeConfigs"> = async (request, _call, conte
     const { configurationKeys, ...resource } = asked;
     try {
       checkNamedOnce(resource, repeated);
-      const { entries, isReadOnly } = await entriesOf(resource, context);
-      const isWanted = ({ name }: ConfigEntry): boolean =>
+      const all = await describedConfigs(resource, context, show);
+      const isWanted = ({ name }: DescribedConfig): boolean =>
         configurationKeys === null ||
         configurationKeys.length === 0 ||
         configurationKeys.includes(name);
-      const show = { isReadOnly, includeSynonyms, includeDocumentation };
-      const configs = entries.filter(isWanted).map((entry) => describedConfig(entry, show));
+      const configs = all.filter(isWanted);
       return { errorCode: 0, errorMessage: null, ...resource, configs };
     } catch (error) {
       const failure = failureOf(error, context);
@@ -56,28 +56,26 @@ const describeConfigs: Handler<"describeConfigs"> = async (request, _call, conte
   return { results: await Promise.all(request.resources.map(describe)) };
 };
 
-async function entriesOf(
+async function describedConfigs(
   resource: Resource,
   context: KafkaContext,
-): Promise<{ readonly entries: readonly ConfigEntry[]; readonly isReadOnly: boolean }> {
+  show: Show,
+): Promise<readonly DescribedConfig[]> {
   const { services } = context;
   const { resourceName: name } = resource;
+  if (resource.resourceType === resourceType.group) {
+    return describedGroupConfigs(name, services, show);
+  }
   if (resource.resourceType === resourceType.topic) {
     const entries = await services.topics.describeConfigs(name);
-    return { entries, isReadOnly: services.topics.lookup(name)?.internal ?? false };
-  }
-  if (resource.resourceType === resourceType.group) {
-    const entries = (await services.broker.describeConfigs()).flatMap((entry) => {
-      const key = groupKeys.get(entry.name);
-      return key === undefined ? [] : [{ ...entry, name: key }];
-    });
-    return { entries, isReadOnly: true };
+    const isReadOnly = services.topics.lookup(name)?.internal ?? false;
+    return entries.map((entry) => describedConfig(entry, { ...show, isReadOnly }));
   }
   checkBroker(resource, context);
   // The nameless broker stands for what was changed for all brokers while they ran: nothing can be.
-  if (name === "") return { entries: [], isReadOnly: true };
+  if (name === "") return [];
   const entries = [...doorConfigs(context), ...(await services.broker.describeConfigs())];
-  return { entries, isReadOnly: true };
+  return entries.map((entry) => describedConfig(entry, { ...show, isReadOnly: true }));
 }
 
 function checkBroker(resource: Resource, { nodeId }: KafkaContext): void {
@@ -100,10 +98,9 @@ const alterConfigs: Handler<"alterConfigs"> = async (request, _call, context) =>
   const responses = await mapParallel(request.resources, {
     limit: changesMax,
     work: ({ configs, ...resource }) =>
-      alter(resource, { context, repeated }, async (topic) => {
+      alter(resource, { context, repeated, options }, () => {
         // Built from entries, so that a key such as __proto__ is a key like any other.
-        const changes = Object.fromEntries(configs.map(({ name, value }) => [name, value]));
-        await context.services.topics.alterConfigs(topic, changes, options);
+        return Object.fromEntries(configs.map(({ name, value }) => [name, value]));
       }),
   });
   return { responses };
@@ -115,28 +112,39 @@ const incrementalAlterConfigs: Handler<"incrementalAlterConfigs"> = async (
   context,
 ) => {
   const { validateOnly } = request;
+  const options = { validateOnly, isReplacement: false };
   const repeated = repeatedIn(request.resources.map(keyOf));
   const responses = await mapParallel(request.resources, {
     limit: changesMax,
     work: ({ configs, ...resource }) =>
-      alter(resource, { context, repeated }, async (topic) => {
-        const changes = changesOf(configs);
-        await context.services.topics.alterConfigs(topic, changes, { validateOnly });
-      }),
+      alter(resource, { context, repeated, options }, () => changesOf(configs)),
   });
   return { responses };
 };
 
+interface Altering {
+  readonly context: KafkaContext;
+  readonly repeated: ReadonlySet<string>;
+  readonly options: { readonly validateOnly: boolean; readonly isReplacement: boolean };
+}
+
 /** Changes one resource, if it is one that can be changed and the request names it once. */
 async function alter(
   resource: Resource,
-  { context, repeated }: { readonly context: KafkaContext; readonly repeated: ReadonlySet<string> },
-  change: (topic: string) => Promise<void>,
+  altering: Altering,
+  changes: () => ConfigChanges,
 ): Promise<AlteredResource> {
+  const { context, repeated, options } = altering;
+  const { resourceName: name } = resource;
+  const { shares, topics } = context.services;
   try {
     checkNamedOnce(resource, repeated);
     checkAlterable(resource, context);
-    await change(resource.resourceName);
+    if (resource.resourceType === resourceType.topic) {
+      await topics.alterConfigs(name, changes(), options);
+    } else {
+      await alterGroupConfigs(name, changes(), { ...options, shares });
+    }
     return { errorCode: 0, errorMessage: null, ...resource };
   } catch (error) {
     const failure = failureOf(error, context);
@@ -145,8 +153,9 @@ async function alter(
 }
 
 function checkAlterable(resource: Resource, context: KafkaContext): void {
-  if (resource.resourceType === resourceType.topic) return;
-  if (resource.resourceType !== resourceType.group) checkBroker(resource, context);
+  const { topic, group } = resourceType;
+  if (resource.resourceType === topic || resource.resourceType === group) return;
+  checkBroker(resource, context);
   const detail = "these settings are read-only while the server runs; it takes them when it starts";
   throw new LogError("INVALID_REQUEST", detail);
 }
@@ -198,6 +207,7 @@ const listConfigResources: Handler<"listConfigResources"> = async (request, call
       throw new LogError("UNSUPPORTED_VERSION", `resources of type ${type} are not listed`);
     }
     const { services, nodeId } = context;
+    const groups = wanted.has(group) ? await configuredGroups(services) : [];
     const topics = wanted.has(topic) ? await services.topics.list() : [];
     const configResources = topics.map(({ name }) => {
       return { resourceName: name, resourceType: topic as number };
@@ -205,6 +215,7 @@ const listConfigResources: Handler<"listConfigResources"> = async (request, call
     if (wanted.has(broker)) {
       configResources.push({ resourceName: String(nodeId), resourceType: broker });
     }
+    for (const resourceName of groups) configResources.push({ resourceName, resourceType: group });
     return { errorCode: 0, configResources };
   } catch (error) {
     const errorCode = codeOf(failureOf(error, context).code);

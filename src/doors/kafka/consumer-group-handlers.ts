@@ -10,6 +10,7 @@ import type {
   TopicAssignment,
   TopicServices,
 } from "../../services.ts";
+import { assignmentById } from "./assignment-by-id.ts";
 import { authorizedOperations } from "./authorized-operations.ts";
 import { coordinatorCode, failureOf } from "./failure.ts";
 import { kafkaGroupState } from "./group-state.ts";
@@ -34,7 +35,8 @@ const consumerGroupHeartbeat: Handler<"consumerGroupHeartbeat"> = async (
       memberId,
       memberEpoch,
       heartbeatIntervalMs,
-      assignment: assignment === null ? null : { topicPartitions: withIds(assignment, topics) },
+      assignment:
+        assignment === null ? null : { topicPartitions: assignmentById(assignment, topics) },
     };
   } catch (error) {
     const failure = failureOf(error, context);
@@ -87,21 +89,6 @@ function withNames(
   return owned.flatMap(({ topicId, partitions }) => {
     const topic = topics.lookupId(topicId);
     return topic === null ? [] : [{ topic: topic.name, partitions }];
-  });
-}
-
-function withIds(
-  assignment: readonly TopicAssignment[],
-  topics: TopicServices,
-): readonly {
-  readonly topicId: string;
-  readonly topicName: string;
-  readonly partitions: readonly number[];
-}[] {
-  return assignment.flatMap(({ topic, partitions }) => {
-    const listing = topics.lookup(topic);
-    if (listing === null) return [];
-    return [{ topicId: listing.topicId, topicName: topic, partitions }];
   });
 }
 
@@ -166,8 +153,8 @@ function shownMember(
     clientHost: member.clientHost,
     subscribedTopicNames: member.subscribedTopics,
     subscribedTopicRegex: member.subscribedTopicRegex,
-    assignment: { topicPartitions: withIds(member.assignment, topics) },
-    targetAssignment: { topicPartitions: withIds(member.targetAssignment, topics) },
+    assignment: { topicPartitions: assignmentById(member.assignment, topics) },
+    targetAssignment: { topicPartitions: assignmentById(member.targetAssignment, topics) },
     memberType: consumerMember,
   };
 }

@@ -22,6 +22,12 @@ const rows: readonly {
     limit: "idleTimeoutMs",
   },
   {
+    name: "group.share.max.share.sessions",
+    type: "int",
+    documentation: "Most share sessions at once.",
+    limit: "shareSessionsMax",
+  },
+  {
     name: "max.connections",
     type: "int",
     documentation: "Most connections at once.",

@@ -1,11 +1,11 @@
 // Everything about groups: their members and offsets, and DescribeGroups, ListGroups, DeleteGroups for tools.
 
 import type { EncodableResponse } from "../../protocol/apis.ts";
-import type { GroupListing } from "../../services.ts";
+import type { GroupListing, Services } from "../../services.ts";
 import { authorizedOperations } from "./authorized-operations.ts";
 import { classicHandlers } from "./classic-handlers.ts";
 import { consumerGroupHandlers } from "./consumer-group-handlers.ts";
-import { codeOf } from "./error-code.ts";
+import { codeOf, nameError } from "./error-code.ts";
 import { coordinatorCode, failureOf } from "./failure.ts";
 import { kafkaGroupState } from "./group-state.ts";
 import type { Handler, KafkaContext, ServingTable } from "./handler.ts";
@@ -56,22 +56,34 @@ async function describe(
   }
 }
 
-const kindNames = { classic: "Classic", consumer: "Consumer" } as const;
+const kindNames = { classic: "Classic", consumer: "Consumer", share: "Share" } as const;
+
+/** What every listing of a share group says. */
+const sharing = { kind: "share", protocolType: "share" } as const;
+
+type Listing = Pick<GroupListing, "group" | "state" | "protocolType"> & {
+  readonly kind: keyof typeof kindNames;
+};
 
 const listGroups: Handler<"listGroups"> = async (request, _call, context) => {
   const states = lowerCased(request.statesFilter);
   const kinds = lowerCased(request.typesFilter);
-  const isWanted = ({ state, kind }: GroupListing): boolean =>
+  const isWanted = ({ state, kind }: Listing): boolean =>
     (states.size === 0 || states.has(kafkaGroupState[state].toLowerCase())) &&
     (kinds.size === 0 || kinds.has(kind));
   try {
-    const groups = (await context.services.groups.list()).filter(isWanted).map((listing) => ({
+    const { groups, shares } = context.services;
+    const listings: readonly Listing[] = [
+      ...(await groups.list()),
+      ...(await shares.list()).map((listing) => ({ ...listing, ...sharing })),
+    ];
+    const listed = listings.filter(isWanted).map((listing) => ({
       groupId: listing.group,
       protocolType: listing.protocolType,
       groupState: kafkaGroupState[listing.state],
       groupType: kindNames[listing.kind],
     }));
-    return { errorCode: 0, groups };
+    return { errorCode: 0, groups: listed };
   } catch (error) {
     return { errorCode: codeOf(failureOf(error, context).code), groups: [] };
   }
@@ -85,7 +97,7 @@ const deleteGroups: Handler<"deleteGroups"> = async (request, _call, context) =>
   const results = await Promise.all(
     [...new Set(request.groupsNames)].map(async (groupId) => {
       try {
-        await context.services.groups.delete(groupId);
+        await deleteGroup(groupId, context.services);
         return { groupId, errorCode: 0 };
       } catch (error) {
         return { groupId, errorCode: coordinatorCode(failureOf(error, context).code) };
@@ -94,6 +106,18 @@ const deleteGroups: Handler<"deleteGroups"> = async (request, _call, context) =>
   );
   return { results };
 };
+
+async function deleteGroup(
+  groupId: string,
+  { groups, shares }: Pick<Services, "groups" | "shares">,
+): Promise<void> {
+  try {
+    await groups.delete(groupId);
+  } catch (error) {
+    if (nameError(error).code !== "GROUP_ID_NOT_FOUND") throw error;
+    await shares.delete(groupId);
+  }
+}
 
 /** Everything about groups. */
 export const groupHandlers: ServingTable = {

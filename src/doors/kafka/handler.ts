@@ -5,6 +5,7 @@ import type { Logger } from "../../base/logger.ts";
 import type { ApiName, EncodableResponse, RequestOf } from "../../protocol/apis.ts";
 import type { Services } from "../../services.ts";
 import type { KafkaLimits } from "./kafka-limits.ts";
+import type { ShareSessions } from "./share-sessions.ts";
 
 /** Where clients are told to connect. */
 export interface Listener {
@@ -44,6 +45,7 @@ export interface KafkaContext {
   /** The one broker's id; it leads every partition and coordinates every group. */
   readonly nodeId: number;
   readonly limits: KafkaLimits;
+  readonly shareSessions: ShareSessions;
 }
 
 /** A body to encode. Nobody is throttled, so that nobody needs to say how long. */

@@ -14,6 +14,7 @@ import { listenerFor, listenerText } from "./listener.ts";
 import { exportMetrics } from "./metrics-export.ts";
 import { RequestRoom } from "./request-room.ts";
 import { serving } from "./serving.ts";
+import { shareSessionsOver } from "./share-sessions.ts";
 
 /** What the door is built from. */
 export interface KafkaDoorOptions {
@@ -62,7 +63,8 @@ class KafkaDoor implements Door {
     this.#options = options;
     const { services, clock, logger, clusterId } = options;
     const limits = { ...defaultKafkaLimits, ...options.limits };
-    this.#context = { services, clock, logger, clusterId, nodeId, limits };
+    const shareSessions = shareSessionsOver(services.shares, { limits, logger });
+    this.#context = { services, clock, logger, clusterId, nodeId, limits, shareSessions };
     this.#room = new RequestRoom({
       clock,
       bytesMax: limits.requestBytesInFlightMax,

@@ -18,6 +18,10 @@ export interface KafkaLimits {
   readonly requestTimeoutMs: number;
   /** A client that takes nothing of its answers for this long is cut off. */
   readonly stallTimeoutMs: number;
+  /** Share sessions at once (Kafka: group.share.max.share.sessions); no more are opened. */
+  readonly shareSessionsMax: number;
+  /** Partitions of all share sessions together. */
+  readonly sharePartitionsMax: number;
 }
 
 /** The limits unless the server's settings say otherwise. */
@@ -29,4 +33,6 @@ export const defaultKafkaLimits: KafkaLimits = {
   idleTimeoutMs: 600_000,
   requestTimeoutMs: 60_000,
   stallTimeoutMs: 60_000,
+  shareSessionsMax: 2000,
+  sharePartitionsMax: 200_000,
 };

@@ -11,6 +11,7 @@ import { answerListOffsets } from "./list-offsets.ts";
 import { answerMetadata } from "./metadata.ts";
 import { answerOffsetForLeaderEpoch } from "./offset-for-leader-epoch.ts";
 import { answerProduce } from "./produce.ts";
+import { shareHandlers } from "./share-handlers.ts";
 import { transactionHandlers } from "./transaction-handlers.ts";
 
 /** The APIs served, by name. */
@@ -25,6 +26,7 @@ export const serving: ServingTable = {
   deleteRecords: { min: 0, max: 2, handle: answerDeleteRecords },
   offsetForLeaderEpoch: { min: 2, max: 4, handle: answerOffsetForLeaderEpoch },
   ...groupHandlers,
+  ...shareHandlers,
   ...transactionHandlers,
   ...adminHandlers,
 };

@@ -61,7 +61,7 @@ describe("describe configs", () => {
     expect(internal.configs[0]).toMatchObject({ value: "", readOnly: true, configSource: 1 });
   });
 
-  test("the broker, all brokers, and groups: read-only", async () => {
+  test("the broker, all brokers, and what groups have of it: read-only", async () => {
     const { describeOne } = await open();
     const one = await describeOne(broker, "1");
     expect(one.configs.find(({ name }) => name === "num.partitions")).toMatchObject({
@@ -76,7 +76,8 @@ describe("describe configs", () => {
     expect(new Set(names).size).toBe(names.length);
     expect(await describeOne(broker, "")).toMatchObject({ errorCode: 0, configs: [] });
     const ofGroup = await describeOne(group, "any");
-    expect(ofGroup.configs.map(({ name, value }) => [name, value])).toEqual([
+    const fixed = ofGroup.configs.filter(({ readOnly }) => readOnly);
+    expect(fixed.map(({ name, value }) => [name, value])).toEqual([
       ["consumer.heartbeat.interval.ms", "5000"],
       ["consumer.session.timeout.ms", "45000"],
     ]);
@@ -139,13 +140,13 @@ describe("alter configs", () => {
         replacement("__consumer_offsets", []),
         { resourceType: broker, resourceName: "1", configs: [] },
         { resourceType: broker, resourceName: "2", configs: [] },
-        { resourceType: group, resourceName: "g", configs: [] },
+        { resourceType: group, resourceName: "g", configs: [{ name: "nonsense", value: "1" }] },
         replacement("twice", []),
         replacement("twice", []),
       ],
       validateOnly: false,
     });
-    expect(responses.map(({ errorCode }) => errorCode)).toEqual([40, 3, 29, 42, 42, 42, 42, 42]);
+    expect(responses.map(({ errorCode }) => errorCode)).toEqual([40, 3, 29, 42, 42, 40, 42, 42]);
     expect(responses[3]?.errorMessage).toContain("read-only while the server runs");
     expect(await own()).toEqual(["flush.ms=9", "retention.ms=5000"]);
   });
@@ -200,6 +201,10 @@ describe("list config resources", () => {
       ]),
     );
     expect(await list([broker, group, 16])).toEqual({ errorCode: 0, found: [[broker, "1"]] });
+    const configs = [{ name: "share.auto.offset.reset", value: "earliest" }];
+    const resources = [{ resourceType: group, resourceName: "g", configs }];
+    await ask("alterConfigs", 2, { resources, validateOnly: false });
+    expect((await list([group])).found).toEqual([[group, "g"]]);
     expect(await list([7])).toEqual({ errorCode: 35, found: [] });
     // The first version asks about the metrics of clients, of which none are set.
     expect(await list([], 0)).toEqual({ errorCode: 0, found: [] });

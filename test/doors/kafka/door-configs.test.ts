@@ -9,6 +9,7 @@ test("the door's settings: by Kafka's names, with what they are by default", () 
     ["broker.id", "1", "default"],
     ["node.id", "1", "default"],
     ["connections.max.idle.ms", "5", "server"],
+    ["group.share.max.share.sessions", "2000", "default"],
     ["max.connections", "10000", "default"],
     ["socket.request.max.bytes", "104857600", "default"],
   ]);

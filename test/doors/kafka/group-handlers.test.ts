@@ -75,23 +75,26 @@ describe("list groups", () => {
       listing("c", "classic", "STABLE"),
       listing("d", "consumer", "EMPTY"),
     ]);
+  const listShares = () => Promise.resolve([{ group: "e", state: "EMPTY" as const }]);
 
   test("filters: of states and types, whatever their case, both at once", async () => {
-    const { ask } = talkTo(servicesWith({ groups: { list } }));
+    const { ask } = talkTo(servicesWith({ groups: { list }, shares: { list: listShares } }));
     const listed = async (statesFilter: string[], typesFilter: string[], version = 5) => {
       const answer = await ask("listGroups", version, { statesFilter, typesFilter });
       return answer.groups.map(({ groupId }) => groupId).join("");
     };
-    expect(await listed([], [])).toBe("abcd");
+    expect(await listed([], [])).toBe("abcde");
     expect(await listed(["preparingrebalance", "Reconciling"], [])).toBe("ab");
     expect(await listed([], ["Consumer"])).toBe("bd");
     expect(await listed(["STABLE", "Empty"], ["classic"])).toBe("c");
+    expect(await listed([], ["SHARE"])).toBe("e");
+    expect(await listed(["empty"], [])).toBe("de");
     expect(await listed(["odd"], [])).toBe("");
     expect(await listed(["Stable"], ["consumer"], 4)).toBe("c");
   });
 
   test("names: of states and kinds as Kafka's tools show them", async () => {
-    const { ask } = talkTo(servicesWith({ groups: { list } }));
+    const { ask } = talkTo(servicesWith({ groups: { list }, shares: { list: listShares } }));
     const { groups } = await ask("listGroups", 5, { statesFilter: [], typesFilter: [] });
     expect(groups[0]).toEqual({
       groupId: "a",
@@ -100,6 +103,12 @@ describe("list groups", () => {
       groupType: "Classic",
     });
     expect(groups[1]).toMatchObject({ groupState: "Reconciling", groupType: "Consumer" });
+    expect(groups[4]).toEqual({
+      groupId: "e",
+      protocolType: "share",
+      groupState: "Empty",
+      groupType: "Share",
+    });
   });
 
   test("a coordinator that cannot answer: an error that admin clients try again after", async () => {
@@ -119,4 +128,24 @@ test("delete groups: each has its own outcome", async () => {
   await ask("leaveGroup", 1, { groupId: "g", memberId });
   expect(await codes("g")).toEqual(["g 0"]);
   expect(await codes("g")).toEqual(["g 69"]);
+});
+
+test("a share group: deleted when it is empty; it is no group of the other protocols", async () => {
+  const { ask } = await openWithGroup();
+  const beat = (memberEpoch: number) =>
+    ask("shareGroupHeartbeat", 1, {
+      groupId: "s",
+      memberId: "m",
+      memberEpoch,
+      rackId: null,
+      subscribedTopicNames: ["orders"],
+    });
+  await beat(0);
+  const remove = async () => (await ask("deleteGroups", 2, { groupsNames: ["s"] })).results;
+  expect(await remove()).toMatchObject([{ groupId: "s", errorCode: 68 }]);
+  const [classic] = (await ask("describeGroups", 6, { groups: ["s"] })).groups;
+  expect(classic).toMatchObject({ errorCode: 69, groupState: "Dead" });
+  await beat(-1);
+  expect(await remove()).toMatchObject([{ groupId: "s", errorCode: 0 }]);
+  expect(await remove()).toMatchObject([{ groupId: "s", errorCode: 69 }]);
 });
