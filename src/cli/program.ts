@@ -33,6 +33,11 @@ const verbs: readonly Verb[] = [
     load: async () => (await import("./commands/group.ts")).registerGroup,
   },
   {
+    name: "queue",
+    description: "set up work queues, send to them, work through them",
+    load: async () => (await import("./commands/queue.ts")).registerQueue,
+  },
+  {
     name: "dump",
     description: "show batches, records and index entries of files, without a server",
     load: async () => (await import("./commands/dump.ts")).registerDump,

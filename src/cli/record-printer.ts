@@ -91,6 +91,11 @@ export function recordJson(record: ConsumedRecord): string {
   return `{${topic}${place},${keyJson(key)},${valueJson(value)},"headers":{${headers.join(",")}}}`;
 }
 
+/** JSON texts as one array, an element a line. */
+export function arrayJson(elements: readonly string[]): string {
+  return elements.length === 0 ? "[]\n" : `[\n${elements.join(",\n")}\n]\n`;
+}
+
 function keyJson(key: Uint8Array | null): string {
   if (key === null) return '"key":null';
   return isUtf8(key)

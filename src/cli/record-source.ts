@@ -1,7 +1,8 @@
-// Turns the input of `produce` into records: a line each, or a JSON record a line.
+// Turns the input of `produce` and `queue send` into records: a line each, or a JSON record a line.
 
 import type { Readable } from "node:stream";
-import type { RecordInput } from "../client/client.ts";
+import type { MessageInput } from "../client/client.ts";
+import { type MessageField, MessageWishes } from "../doors/http/message-wishes.ts";
 import { RecordDraft } from "../doors/http/record-draft.ts";
 import { JsonRecordReader } from "../doors/http/record-json.ts";
 import { CliError, exitCode } from "./exit.ts";
@@ -9,8 +10,8 @@ import { LineSplitter } from "./line-splitter.ts";
 
 /** How input becomes records. */
 export interface SourceOptions {
-  /** `lines`: a line is a value. `ndjson`: a line is a record as in the HTTP API. */
-  readonly format: "lines" | "ndjson";
+  /** `lines`: a line is a value. `ndjson`: a line is a record as in the HTTP API; `messages`: one for a queue. */
+  readonly format: "lines" | "ndjson" | "messages";
   /** With `lines`: what separates a key from the value; null when there are no keys. */
   readonly keySeparator: string | null;
   /** Added to every record of `lines`. */
@@ -21,7 +22,8 @@ export interface SourceOptions {
 
 /** Records that were read together, with the bytes of input read so far. */
 export interface SourcePortion {
-  readonly records: readonly RecordInput[];
+  /** With fields of messages where the format has them. */
+  readonly records: readonly MessageInput[];
   readonly readBytes: number;
 }
 
@@ -38,12 +40,12 @@ export async function* recordsFrom(
   options: SourceOptions,
 ): AsyncGenerator<SourcePortion, void, undefined> {
   const splitter = new LineSplitter(lineBytesMax);
-  const parse = options.format === "ndjson" ? ndjsonParser() : lineParser(options);
+  const parse = options.format === "lines" ? lineParser(options) : jsonParser(options.format);
   let readBytes = 0;
   let lineNumber = 0;
   let left = options.skip;
   const portion = (lines: readonly Uint8Array[]): SourcePortion => {
-    const records: RecordInput[] = [];
+    const records: MessageInput[] = [];
     for (const line of lines) {
       lineNumber++;
       const record = parse(line, lineNumber);
@@ -69,7 +71,7 @@ function splitLines(splitter: LineSplitter, chunk: Buffer, lineNumber: number): 
   }
 }
 
-type Parse = (line: Uint8Array, lineNumber: number) => RecordInput | null;
+type Parse = (line: Uint8Array, lineNumber: number) => MessageInput | null;
 
 function lineParser({ keySeparator, headers }: SourceOptions): Parse {
   const common = Object.keys(headers).length === 0 ? {} : { headers };
@@ -87,11 +89,28 @@ function lineParser({ keySeparator, headers }: SourceOptions): Parse {
   };
 }
 
-function ndjsonParser(): Parse {
+/** Keeps what a message says of its delivery as it was given: delays count from when the server has it. */
+class NotedWishes extends MessageWishes {
+  noted: { -readonly [Field in MessageField]?: MessageInput[Field] } = {};
+
+  override set(field: MessageField, value: string | number | null, index: number): void {
+    super.set(field, value, index);
+    if (value !== null) this.noted = { ...this.noted, [field]: value };
+  }
+
+  override reset(): void {
+    super.reset();
+    this.noted = {};
+  }
+}
+
+function jsonParser(format: "ndjson" | "messages"): Parse {
   const draft = new RecordDraft();
-  const reader = new JsonRecordReader(draft);
+  const wishes = format === "messages" ? new NotedWishes() : null;
+  const reader = new JsonRecordReader(draft, wishes);
   return (line, lineNumber) => {
     if (isBlank(line)) return null;
+    wishes?.reset();
     try {
       reader.readLine(line, lineNumber);
     } catch (error) {
@@ -105,11 +124,12 @@ function ndjsonParser(): Parse {
       ...headersOf(draft),
       ...(timestampMs < 0 ? {} : { timestampMs }),
       ...(partition < 0 ? {} : { partition }),
+      ...wishes?.noted,
     };
   };
 }
 
-function headersOf(draft: RecordDraft): Pick<RecordInput, "headers"> {
+function headersOf(draft: RecordDraft): Pick<MessageInput, "headers"> {
   if (draft.headers.length === 0) return {};
   const headers = new Map<string, (Uint8Array | string)[]>();
   for (const { key, value } of draft.headers) {

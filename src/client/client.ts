@@ -16,6 +16,7 @@ import {
 } from "./produce-call.ts";
 import { Producer } from "./producer.ts";
 import type { ProducerOptions } from "./producer-options.ts";
+import { QueuesClient } from "./queues-client.ts";
 import {
   type ConsumeOptions,
   type ReadReply,
@@ -24,6 +25,7 @@ import {
   read,
 } from "./record-reader.ts";
 import { TopicsClient } from "./topics-client.ts";
+import { Worker, type WorkerOptions } from "./worker.ts";
 
 export { type ClientErrorCode, isVarveError, VarveError } from "./errors.ts";
 export type { GroupConsumer, GroupConsumerOptions } from "./group-consumer.ts";
@@ -42,6 +44,8 @@ export type {
   ResetRequest,
   TopicOffset,
 } from "./groups-client.ts";
+export { Rejection, RetryLater } from "./handling.ts";
+export type { DeadLetter, MessageInput, OriginalPlace, QueueMessage } from "./messages.ts";
 export type {
   Acks,
   ProducerIdentity,
@@ -51,6 +55,23 @@ export type {
 } from "./produce-call.ts";
 export type { Producer } from "./producer.ts";
 export type { ProducerOptions } from "./producer-options.ts";
+export type {
+  DeadReply,
+  DeadRequest,
+  Extend,
+  Nack,
+  QueueBackoff,
+  QueueDetails,
+  QueueSettings,
+  QueuesClient,
+  ReceiveRequest,
+  RedriveRequest,
+  Reject,
+  SendOptions,
+  SettleOptions,
+  SettleRequest,
+  SettleResult,
+} from "./queues-client.ts";
 export type { ConsumeOptions, ReadReply, ReadRequest, RecordReader } from "./record-reader.ts";
 export type {
   BytesLike,
@@ -71,6 +92,14 @@ export type {
   TopicsClient,
   TopicSummary,
 } from "./topics-client.ts";
+export type {
+  HandlerContext,
+  MessageHandler,
+  Worker,
+  WorkerCounts,
+  WorkerFailure,
+  WorkerOptions,
+} from "./worker.ts";
 
 /** How a client reaches its server; all but the URL may be left out. */
 export interface ClientOptions {
@@ -105,6 +134,8 @@ export class VarveClient {
   readonly topics: TopicsClient;
   /** Single calls about consumer groups. */
   readonly groups: GroupsClient;
+  /** Single calls about work queues. */
+  readonly queues: QueuesClient;
   readonly #transport: HttpTransport;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -129,6 +160,7 @@ export class VarveClient {
     });
     this.topics = new TopicsClient(this.#transport);
     this.groups = new GroupsClient(this.#transport);
+    this.queues = new QueuesClient(this.#transport);
   }
 
   /**
@@ -181,6 +213,17 @@ export class VarveClient {
     return consumer;
   }
 
+  /** A worker on a queue: `await client.worker({ queue, handler }).run()`. Stop it, or close the client. */
+  worker(options: WorkerOptions): Worker {
+    const worker: Worker = new Worker(options, {
+      queues: this.queues,
+      clock: this.#clock,
+      onClosed: () => this.#open.delete(worker),
+    });
+    this.#open.add(worker);
+    return worker;
+  }
+
   /** Asks the server whether it is ready. @throws CONNECT_FAILED and the like, not for a server that is not ready */
   async health(): Promise<ServerHealth> {
     try {
@@ -194,7 +237,10 @@ export class VarveClient {
     }
   }
 
-  /** Flushes producers, lets group members commit and leave, ends everything else and closes the connections. */
+  /**
+   * Flushes producers, lets group members commit and leave and workers finish, ends everything else and closes the
+   * connections.
+   */
   async close(): Promise<void> {
     await Promise.all([...this.#open].map((one) => one.close()));
     this.#open.clear();

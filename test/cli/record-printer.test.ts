@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { recordJson, RecordPrinter } from "../../src/cli/record-printer.ts";
+import { arrayJson, recordJson, RecordPrinter } from "../../src/cli/record-printer.ts";
 import type { ConsumedRecord } from "../../src/client/client.ts";
 
 const record = (value: string | Uint8Array | null, more: Partial<ConsumedRecord> = {}) => ({
@@ -53,4 +53,9 @@ test("printer: portions: separators go on across them", () => {
   );
   expect(text.join("")).toBe("a\nb\nc");
   expect(printer.end()).toBe("");
+});
+
+test("record printer: JSON texts as an array: an element a line", () => {
+  expect(arrayJson([])).toBe("[]\n");
+  expect(arrayJson(['{"a":1}', "2"])).toBe('[\n{"a":1},\n2\n]\n');
 });

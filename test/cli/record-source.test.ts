@@ -50,3 +50,22 @@ test("record source: broken JSON: the error names the line", async () => {
     /^input line 2: /,
   );
 });
+
+test("record source: messages: what a line says of its delivery, and nothing of the line before", async () => {
+  const lines = [
+    '{"text":"a","delayMs":5,"priority":2}',
+    '{"text":"b","dedupId":"d"}',
+    '{"text":"c"}',
+  ];
+  const input = Readable.from([Buffer.from(lines.join("\n"))]);
+  const options = { format: "messages", keySeparator: null, headers: {}, skip: 0 } as const;
+  const found: object[] = [];
+  for await (const { records } of recordsFrom(input, options)) {
+    found.push(...records.map(({ value: _value, key: _key, ...rest }) => rest));
+  }
+  expect(found).toEqual([{ delayMs: 5, priority: 2 }, { dedupId: "d" }, {}]);
+});
+
+test("record source: ndjson records: have no fields of messages", async () => {
+  await expect(read(['{"text":"a","delayMs":5}'], { format: "ndjson" })).rejects.toThrow(/delayMs/);
+});
