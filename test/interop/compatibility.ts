@@ -86,6 +86,8 @@ export function compatibilityPage(results: readonly ScenarioResult[]): string {
     "- compression-…: batches of that codec are produced and read back.",
     "- idempotence: an idempotent producer; sequences are accepted in order.",
     "- transactions: commit, abort, read_committed, offsets inside a transaction, fencing.",
+    "- share-groups: members share the records of a partition (KIP-932); accept, release, reject, renew, locks that lapse,",
+    "  the limit of deliveries, offsets and configs of such groups.",
   ].join("\n")}\n`;
 }
 

@@ -12,7 +12,7 @@ const module = readFileSync(join(projectRoot, "test/interop/go/go.mod"), "utf8")
 describeProgram({
   name: "franz-go",
   version: /twmb\/franz-go v(\S+)/.exec(module)?.[1] ?? "",
-  scenarios,
+  scenarios: scenarios.filter((scenario) => scenario !== "share-groups"),
   prepare: () => {
     const found = compiledGo("go");
     if ("missing" in found) return found;

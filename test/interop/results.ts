@@ -18,6 +18,7 @@ export const scenarios = [
   "compression-zstd",
   "idempotence",
   "transactions",
+  "share-groups",
 ] as const;
 
 /** The name of a scenario. */

@@ -35,21 +35,10 @@ export interface KafkaTools {
 export function kafkaTools(): Found<KafkaTools> {
   if (!answers("java", "-version")) return { missing: "no Java on this machine" };
   if (!answers("mvn", "-version")) return { missing: "no Maven on this machine" };
-  const folder = join(root, "kafka");
-  const classpathFile = join(folder, "classpath.txt");
-  if (!existsSync(classpathFile)) {
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, "pom.xml"), pom());
-    const goals = ["-q", "-B", "dependency:build-classpath", "-Dmdep.outputFile=classpath.txt"];
-    try {
-      execFileSync("mvn", goals, { cwd: folder, stdio: "pipe" });
-    } catch (cause) {
-      return {
-        missing: `Maven could not fetch Kafka ${kafkaVersion}: ${String(cause).slice(0, 200)}`,
-      };
-    }
-  }
-  const classpath = readFileSync(classpathFile, "utf8").trim();
+  const artifacts = { "kafka_2.13": kafkaVersion, "kafka-tools": kafkaVersion };
+  const found = mavenClasspath(join(root, "kafka"), artifacts);
+  if ("missing" in found) return found;
+  const classpath = found.tool;
   return {
     tool: {
       classpath,
@@ -63,13 +52,45 @@ export function kafkaTools(): Found<KafkaTools> {
   };
 }
 
-function pom(): string {
+/** The class path of Kafka's Java client in another version, by Maven. */
+export function kafkaClients(version: string): Found<string> {
+  if (!answers("mvn", "-version")) return { missing: "no Maven on this machine" };
+  return mavenClasspath(join(root, `kafka-clients-${version}`), { "kafka-clients": version });
+}
+
+/** The class path of artifacts of Apache Kafka, by name and version; found by Maven once and kept in the folder. */
+function mavenClasspath(
+  folder: string,
+  artifacts: Readonly<Record<string, string>>,
+): Found<string> {
+  const classpathFile = join(folder, "classpath.txt");
+  if (!existsSync(classpathFile)) {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "pom.xml"), pom(artifacts));
+    const goals = ["-q", "-B", "dependency:build-classpath", "-Dmdep.outputFile=classpath.txt"];
+    try {
+      execFileSync("mvn", goals, { cwd: folder, stdio: "pipe" });
+    } catch (cause) {
+      const names = Object.entries(artifacts).map((each) => each.join(" "));
+      return {
+        missing: `Maven could not fetch ${names.join(", ")}: ${String(cause).slice(0, 200)}`,
+      };
+    }
+  }
+  return { tool: readFileSync(classpathFile, "utf8").trim() };
+}
+
+function pom(artifacts: Readonly<Record<string, string>>): string {
+  const dependencies = Object.entries(artifacts).map(
+    ([name, version]) =>
+      `    <dependency><groupId>org.apache.kafka</groupId><artifactId>${name}</artifactId>` +
+      `<version>${version}</version></dependency>`,
+  );
   return `<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
   <groupId>varve</groupId><artifactId>interop</artifactId><version>1</version>
   <dependencies>
-    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>${kafkaVersion}</version></dependency>
-    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>${kafkaVersion}</version></dependency>
+${dependencies.join("\n")}
   </dependencies>
 </project>
 `;
@@ -130,10 +151,21 @@ export function findKcat(): Found<string> {
     if (process.getuid?.() !== 0) return { missing: "kcat is not installed (apt install kcat)" };
   }
   try {
-    execFileSync("apt-get", ["install", "-y", "-qq", "kcat"], { stdio: "pipe" });
+    installPackage("kcat");
     return { tool: kcatVersion() };
   } catch (cause) {
     return { missing: `apt could not install kcat: ${String(cause).slice(0, 200)}` };
+  }
+}
+
+// A new machine may have no list of packages, or an old one.
+function installPackage(name: string): void {
+  const install = ["install", "-y", "-qq", name];
+  try {
+    execFileSync("apt-get", install, { stdio: "pipe" });
+  } catch {
+    execFileSync("apt-get", ["update", "-qq"], { stdio: "pipe" });
+    execFileSync("apt-get", install, { stdio: "pipe" });
   }
 }
 

@@ -27,6 +27,7 @@ public final class Interop {
     Groups.scenarios(all);
     Administration.scenarios(all);
     Transactions.scenarios(all);
+    ShareGroups.scenarios(all);
     if (args.length == 0) {
       all.keySet().forEach(System.out::println);
       return;
