@@ -5,6 +5,7 @@
 // - `refused`: tried again when the connection could not be made, or the server said that it refused before it began.
 // - `unsent`: tried again only when the connection could not be made.
 
+import { setMaxListeners } from "node:events";
 import { Pool } from "undici";
 import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
@@ -74,6 +75,8 @@ export class HttpTransport {
   /** @param options Where to and how patiently. Throws INVALID_REQUEST when the URL cannot be used. */
   constructor(options: TransportOptions) {
     this.#options = options;
+    // Every call under way listens.
+    setMaxListeners(0, this.#closing.signal);
     const url = parseUrl(options.url);
     this.#basePath = url.pathname.replace(/\/+$/, "");
     this.#pool = new Pool(url.origin, {
