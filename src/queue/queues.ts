@@ -93,6 +93,7 @@ export class QueuesOver implements QueueServices {
   }
 
   async list(): Promise<readonly QueueDescription[]> {
+    this.#engine.checkLoaded();
     const names = [...this.#engine.groups()].flatMap((group) => (group.isQueue ? group.name : []));
     const described: QueueDescription[] = [];
     for (const name of names.sort()) {
@@ -110,6 +111,7 @@ export class QueuesOver implements QueueServices {
 
   lookup(queue: string): QueueSettings | null {
     const group = this.#engine.find(queue);
+    if (group === null) this.#engine.checkLoaded();
     return group?.isQueue === true ? publicSettings(group.settings) : null;
   }
 
@@ -165,6 +167,7 @@ export class QueuesOver implements QueueServices {
   #need(queue: string): ShareGroup {
     const group = this.#engine.find(queue);
     if (group?.isQueue === true) return group;
+    this.#engine.checkLoaded();
     throw new LogError("QUEUE_NOT_FOUND", `there is no queue '${queue}'`, { facts: { queue } });
   }
 

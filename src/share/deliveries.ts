@@ -104,6 +104,8 @@ export class Deliveries {
     const engine = this.#engine;
     if (engine.isClosed) throw new LogError("SERVER_STOPPING", "the server is stopping");
     const group = engine.need(request.group);
+    // Nothing can be leased: that must not look as if there were nothing.
+    if (engine.state !== "ready") await engine.query(() => undefined);
     const leaseMs = request.leaseMs ?? group.settings.leaseMs;
     const partitions = engine.begin(group, request.places);
     const nowMs = engine.options.clock.nowMs();

@@ -100,11 +100,19 @@ export class ShareEngine implements ShareCore {
     return this.#machine.find(group);
   }
 
-  /** A group. @throws GROUP_ID_NOT_FOUND */
+  /** A group. @throws GROUP_ID_NOT_FOUND, COORDINATOR_LOAD_IN_PROGRESS */
   need(name: string): ShareGroup {
     const group = this.find(name);
     if (group !== null) return group;
+    this.checkLoaded();
     throw new LogError("GROUP_ID_NOT_FOUND", `there is no share group '${name}'`);
+  }
+
+  /** To be asked before it is said that there is no such group. @throws COORDINATOR_LOAD_IN_PROGRESS */
+  checkLoaded(): void {
+    if (this.state !== "loading") return;
+    const detail = "the share coordinator is being read from its log";
+    throw new LogError("COORDINATOR_LOAD_IN_PROGRESS", detail);
   }
 
   /** Decides, and tends the group to what has changed; resolves when it is durable. */
@@ -136,9 +144,14 @@ export class ShareEngine implements ShareCore {
 
   /**
    * The share partitions of places, begun where they are new. Places that do not exist are left out.
-   * @throws what appends throw
+   * @throws GROUP_ID_NOT_FOUND, COORDINATOR_LOAD_IN_PROGRESS when the group in hand is not the one there is now
    */
   begin(group: ShareGroup, places: readonly TopicPartition[]): readonly SharePartition[] {
+    // One that was deleted, or read again from the log, has no partitions any more: beginning would start them over.
+    if (this.need(group.name) !== group) {
+      const detail = `share group '${group.name}' was read from its log again`;
+      throw new LogError("COORDINATOR_LOAD_IN_PROGRESS", detail);
+    }
     const fresh = places.filter((place) => {
       const known = group.find(place.topic, place.partition);
       const topicId = this.options.source.topic(place.topic)?.topicId;

@@ -142,6 +142,7 @@ export class QueueLife {
     const end = this.#oneOf(ends);
     const held = this.#oneOf(holds);
     const release = held === null ? null : this.world.holdSyncs(held);
+    if (end === "full") this.world.fillState(1 + this.#below(4));
     const kinds = (["settle", "produce", "receive", "redrive", "receive"] as const).filter(
       () => this.#below(3) > 0,
     );
@@ -153,12 +154,12 @@ export class QueueLife {
     });
     // A scan beside those of the receivers.
     const described = this.world.queues.describe(queueName).catch(() => undefined);
-    if (end === "go on") {
+    for (const each of all) each.catch(() => undefined);
+    if (end === "go on" || end === "full") {
       for (let turn = this.#below(5); turn > 0; turn--) await nextTurn();
       release?.();
-      await Promise.all([...all, described]);
+      await (end === "full" ? Promise.allSettled(all) : Promise.all([...all, described]));
     } else {
-      for (const each of all) each.catch(() => undefined);
       for (let hop = this.#below(400); hop > 0; hop--) await Promise.resolve();
       for (let turn = this.#below(4); turn > 0; turn--) await nextTurn();
     }
@@ -167,7 +168,8 @@ export class QueueLife {
     };
     const answered = new Set(ended);
     tell("settle", answered);
-    if (end !== "go on") await this.world.die(end);
+    if (end === "full") await this.world.makeRoom();
+    else if (end !== "go on") await this.world.die(end);
     await this.#observe();
     tell("produce", answered);
     tell("receive", answered);

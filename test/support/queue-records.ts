@@ -11,7 +11,7 @@ export const keys = [null, null, "a", "b", "c"] as const;
 export const passes = [0, 1, 50, 100, 200, 400, 700, 1000, 1500, 3000] as const;
 
 /** How a time in which much happens at once may end. */
-export const ends = ["go on", "kill", "crash"] as const;
+export const ends = ["go on", "kill", "crash", "full"] as const;
 
 /** Whose syncs may stand still meanwhile. */
 export const holds = [null, null, "state", "queue", "dead"] as const;

@@ -17,6 +17,7 @@ import { ShareEngine } from "../../src/share/share-engine.ts";
 import { DataDirectory } from "../../src/storage/data-directory.ts";
 import { batchOf, type ReadRecord, recordsOf, type TestRecord } from "./batches.ts";
 import { FakeClock, settle } from "./fake-clock.ts";
+import type { PlannedFault } from "./fault-plan.ts";
 import { FaultyDisk } from "./faulty-disk.ts";
 
 /** The one queue of a world, and its topics. */
@@ -61,6 +62,7 @@ export class QueueWorld {
   /** Snapshots of the state that were followed by a trim. */
   trims = 0;
   #life: Life | null = null;
+  #full: PlannedFault | null = null;
   #producerIds = 0;
 
   private constructor(options: QueueWorldOptions) {
@@ -117,6 +119,26 @@ export class QueueWorld {
   holdSyncs(what: "state" | "queue" | "dead"): () => void {
     const paths = { state: /__share_group_state-/, queue: /\/q-\d/, dead: /\/q\.dead-\d/ };
     return this.disk.hold({ kind: "sync", path: paths[what] });
+  }
+
+  /** The disk has no room for the state's log, from its nth write from now on. */
+  fillState(nth: number): void {
+    const path = /__share_group_state-\d+\/\d+\.log$/;
+    this.#full = this.disk.plan({
+      kind: ["write", "reserve"],
+      path,
+      nth,
+      times: 3,
+      effect: "full",
+    });
+  }
+
+  /** There is room again; resolves when the state has been read from its log. */
+  async makeRoom(): Promise<void> {
+    this.#full?.cancel();
+    this.#full = null;
+    while (this.shares.state === "loading") await settle(1);
+    if (this.shares.state === "failed") await this.die("kill");
   }
 
   /** Death of the process (`kill`) or of the machine (`crash`), and a start. */
