@@ -103,9 +103,9 @@ export class Deliveries {
   async #attempt(request: DeliveryRequest): Promise<Attempt> {
     const engine = this.#engine;
     if (engine.isClosed) throw new LogError("SERVER_STOPPING", "the server is stopping");
+    // Where nothing can be leased it must not look as if there were nothing.
+    await engine.checkReady();
     const group = engine.need(request.group);
-    // Nothing can be leased: that must not look as if there were nothing.
-    if (engine.state !== "ready") await engine.query(() => undefined);
     const leaseMs = request.leaseMs ?? group.settings.leaseMs;
     const partitions = engine.begin(group, request.places);
     const nowMs = engine.options.clock.nowMs();

@@ -4,7 +4,6 @@ import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { LoopShare } from "../base/loop-share.ts";
 import type { Random } from "../base/random.ts";
-import type { CoordinatorState } from "../coordinator/coordinator.ts";
 import type { StateLog } from "../coordinator/state-log.ts";
 import type { Command } from "../coordinator/state-machine.ts";
 import type { ProducerIdentity, TopicPartition } from "../services.ts";
@@ -34,8 +33,6 @@ export interface ShareEngineOptions {
 export interface ShareCore {
   readonly options: ShareEngineOptions;
   readonly scanner: Scanner;
-  /** Whether commands are taken. */
-  readonly state: CoordinatorState;
   /** True once it is closing. */
   readonly isClosed: boolean;
   /** A group; null when there is none. */
@@ -46,8 +43,8 @@ export interface ShareCore {
   begin(group: ShareGroup, places: readonly TopicPartition[]): readonly SharePartition[];
   /** Decides, and tends the group to what has changed; resolves when it is durable. */
   run<Reply>(group: string, command: Command<ShareEvent, Reply>): Promise<Reply>;
-  /** Computes an answer and resolves to it when all it may have seen is durable. @throws as commands do */
-  query<Answer>(select: () => Answer): Promise<Answer>;
+  /** Resolves when commands are taken. @throws what a command is refused with now */
+  checkReady(): Promise<void>;
   /** Does what time and changes ask for. */
   tend(group: ShareGroup): void;
   /** Those who wait for records of a group. */

@@ -108,6 +108,11 @@ export class ShareEngine implements ShareCore {
     throw new LogError("GROUP_ID_NOT_FOUND", `there is no share group '${name}'`);
   }
 
+  /** Resolves when commands are taken. @throws what a command is refused with now */
+  async checkReady(): Promise<void> {
+    if (this.state !== "ready") await this.query(() => undefined);
+  }
+
   /** To be asked before it is said that there is no such group. @throws COORDINATOR_LOAD_IN_PROGRESS */
   checkLoaded(): void {
     if (this.state !== "loading") return;
