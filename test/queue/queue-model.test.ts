@@ -45,7 +45,8 @@ describe("queue: random lives", () => {
           trims += each.world.trims;
         },
       ),
-      { numRuns: 100 },
+      // The same lives everywhere; another seed, or more runs, looks further.
+      { numRuns: 100, seed: 20_261_127 },
     );
     expect(trims).toBeGreaterThan(0);
   });
