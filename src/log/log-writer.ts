@@ -260,6 +260,11 @@ export class LogWriter {
     } finally {
       this.#inFlight = null;
     }
+    if (state.health.state !== "ok") {
+      // A sync failed beside the write: the file must not be synced again and called good.
+      this.#refuse(group, state.refusal());
+      return;
+    }
     this.#queuedBytes -= group.bytes;
     group.written.resolve();
     if (group.bytes === 0) {

@@ -61,6 +61,25 @@ describe("syncer: beside the writer", () => {
     expect(log.positions().highWatermark).toBe(0);
   });
 
+  test("a write that ends after a sync has failed is refused: no later sync is believed", async () => {
+    const disk = new FaultyDisk();
+    const { log } = await openedOn(disk);
+    disk.plan({ kind: "sync", effect: "fail" });
+    const releaseSync = disk.hold({ kind: "sync" });
+    const first = log.append([batchOfSize(100)]);
+    await settle();
+    const releaseWrite = disk.hold({ kind: "write" });
+    const second = log.append([batchOfSize(100)], { needsSync: false });
+    await settle();
+    releaseSync();
+    await expect(first.durable).rejects.toMatchObject({ code: "KAFKA_STORAGE_ERROR" });
+    const syncs = disk.operations.filter(({ kind }) => kind === "sync").length;
+    releaseWrite();
+    await expect(second.durable).rejects.toMatchObject({ code: "KAFKA_STORAGE_ERROR" });
+    expect(disk.operations.filter(({ kind }) => kind === "sync")).toHaveLength(syncs);
+    expect(log.positions().highWatermark).toBe(0);
+  });
+
   test("a roll waits for the sync under way and for one of what came after it", async () => {
     const disk = new FaultyDisk();
     const { log } = await openedOn(disk, { segmentBytes: 400 });
