@@ -12,10 +12,7 @@ const waitMs = 1000;
 
 interface Received {
   readonly messages: readonly { readonly receipt: unknown }[];
-}
-
-interface Settled {
-  readonly results: readonly { readonly ok: boolean; readonly code?: string }[];
+  readonly results?: readonly { readonly ok: boolean; readonly code?: string }[];
 }
 
 /** Starts Varve with its own settings. */
@@ -28,7 +25,7 @@ export async function startVarve(): Promise<Contestant> {
   return {
     name: "Varve",
     about:
-      "Varve with its defaults over HTTP: JSON, a kept connection for each worker, `receive` with `max` and `settle` with as many acks; leases and acks are synced (fdatasync) before they are answered.",
+      "Varve with its defaults over HTTP: JSON, a kept connection for each worker, `receive` with `max` and the acks of the batch before as its `settle`; leases and acks are synced (fdatasync) before they are answered.",
     fill: (queue, messages) => fill(filler, queue, messages),
     drain: (queue, work) => drain(server.url, queue, work),
     drop: async (queue) => {
@@ -57,21 +54,19 @@ async function fill(pool: Pool, queue: string, messages: number): Promise<void> 
 async function drain(url: string, queue: string, work: Work): Promise<void> {
   const { signal } = work;
   const pool = new Pool(url, { connections: work.workers });
+  const path = `/v1/queues/${queue}/receive`;
   const worker = async (): Promise<void> => {
+    let ack: readonly unknown[] = [];
     while (!signal.aborted) {
-      const json = { max: work.batch, waitMs };
-      const path = `/v1/queues/${queue}/receive`;
+      const asked = ack.length === 0 ? { waitMs } : { settle: { ack } };
+      const json = { max: work.batch, ...asked };
       const received = (await call(pool, { method: "POST", path, json, signal })) as Received;
-      if (received.messages.length > 0) await settle(received);
+      const { messages, results = [] } = received;
+      const refused = results.find(({ ok }) => !ok);
+      if (refused !== undefined) throw new Error(`an ack was refused: ${refused.code ?? "?"}`);
+      work.settled(results.length);
+      ack = messages.map(({ receipt }) => receipt);
     }
-  };
-  const settle = async ({ messages }: Received): Promise<void> => {
-    const json = { ack: messages.map(({ receipt }) => receipt) };
-    const path = `/v1/queues/${queue}/settle`;
-    const { results } = (await call(pool, { method: "POST", path, json })) as Settled;
-    const refused = results.find(({ ok }) => !ok);
-    if (refused !== undefined) throw new Error(`an ack was refused: ${refused.code ?? "?"}`);
-    work.settled(results.length);
   };
   try {
     const quiet = async (): Promise<void> => {

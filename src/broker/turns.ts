@@ -9,6 +9,11 @@ export class Turns {
     return this.#last.size;
   }
 
+  /** Whether work under the key is running or waiting. */
+  isBusy(key: string): boolean {
+    return this.#last.has(key);
+  }
+
   /** Runs `work` when everything called before under the key has settled; resolves or rejects as it does. */
   async run<Result>(key: string, work: () => Promise<Result>): Promise<Result> {
     const before = this.#last.get(key);

@@ -159,6 +159,12 @@ export interface SettleResult {
   readonly code?: string;
 }
 
+/** What became of answers, and what was received in the same call. */
+export interface SettledAndReceived {
+  readonly results: readonly SettleResult[];
+  readonly messages: readonly QueueMessage[];
+}
+
 /** Which dead letters to look at. */
 export interface DeadRequest {
   /** `earliest`, or the `next` of an earlier call. */
@@ -288,6 +294,28 @@ export class QueuesClient {
       signal: options.signal ?? null,
     });
     return (reply.body as { results: readonly SettleResult[] }).results;
+  }
+
+  /**
+   * Answers for messages and receives the next in one call, which costs the server one sync of its disk instead of two.
+   * It does not wait: without a message the answer is empty, and a `receive` can wait for one.
+   *
+   * Not sent again when its outcome is unknown; `settle` may say the answers again.
+   */
+  async settleAndReceive(
+    queue: string,
+    answers: SettleRequest,
+    request: Omit<ReceiveRequest, "waitMs"> = {},
+  ): Promise<SettledAndReceived> {
+    const { signal = null, ...rest } = request;
+    const reply = await this.#transport.call({
+      method: "POST",
+      path: `${queuePath(queue)}/receive`,
+      body: encodeBody({ ...rest, settle: answers }),
+      resend: "refused",
+      signal,
+    });
+    return reply.body as SettledAndReceived;
   }
 
   /** Dead letters that were not redriven. */

@@ -6,13 +6,13 @@ import { VarveError } from "./errors.ts";
 import type { Answer } from "./handling.ts";
 import type { HeldMessage } from "./held-message.ts";
 import { Pacer } from "./pacer.ts";
-import type { QueuesClient, SettleRequest, SettleResult } from "./queues-client.ts";
+import type { SettleRequest, SettleResult } from "./queues-client.ts";
 
 /** What a settler works with. */
 export interface SettlerContext {
-  readonly queue: string;
-  readonly queues: QueuesClient;
   readonly clock: Clock;
+  /** Brings answers to the server, once: a failure says whether they may have been heard. @throws VarveError */
+  settle(request: SettleRequest, signal: AbortSignal): Promise<readonly SettleResult[]>;
   /** The answer holds. */
   onSettled(held: HeldMessage, answer: Answer): void;
   /** The message is not held any more, and the answer was not heard. */
@@ -115,15 +115,14 @@ export class Settler {
   }
 
   async #exchange(wishes: ReadonlyMap<HeldMessage, Wish>): Promise<VarveError | null> {
-    const { queue, queues, clock } = this.#context;
+    const { clock } = this.#context;
     const sentMs = clock.monotonicMs();
     const late = new AbortController();
     this.#call = late;
     const patienceMs = this.#patienceMs(wishes);
     const timer = clock.after(patienceMs, () => late.abort());
     try {
-      const options = { retryUnknown: false, signal: late.signal };
-      const results = await queues.settle(queue, requestOf(wishes), options);
+      const results = await this.#context.settle(requestOf(wishes), late.signal);
       this.#settled(wishes, { results, sentMs });
       return null;
     } catch (error) {

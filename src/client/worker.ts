@@ -7,7 +7,7 @@ import { type Answer, answerToError, givenBack, isDelay } from "./handling.ts";
 import { HeldMessage } from "./held-message.ts";
 import type { QueueMessage } from "./messages.ts";
 import { Pacer } from "./pacer.ts";
-import type { QueuesClient } from "./queues-client.ts";
+import type { QueuesClient, SettleRequest, SettleResult } from "./queues-client.ts";
 import { asReplyError, isPassing, lost, Settler } from "./settler.ts";
 
 /** What a handler is given besides its message. */
@@ -96,6 +96,8 @@ export class Worker {
   #ending: Promise<void> | null = null;
   #wake: (() => void) | null = null;
   #isHurried = false;
+  /** Messages that calls under way have asked for. */
+  #asked = 0;
 
   /** @param options The work; @param context The worker's surroundings. @throws INVALID_REQUEST */
   constructor(options: WorkerOptions, context: WorkerContext) {
@@ -105,9 +107,8 @@ export class Worker {
     this.#batch = atLeastOne("batch", options.batch ?? this.#concurrency);
     this.#leaseMs = options.leaseMs === undefined ? null : atLeastOne("leaseMs", options.leaseMs);
     this.#settler = new Settler({
-      queue: options.queue,
-      queues: context.queues,
       clock: context.clock,
+      settle: (request, signal) => this.#settle(request, signal),
       onSettled: (held, answer) => this.#settled(held, answer),
       onLost: (held, error) => this.#lost(held, error),
       onFailure: (error) => this.#report({ stage: "settle", error, message: null }),
@@ -187,7 +188,8 @@ export class Worker {
     const pacer = new Pacer(this.#context.clock, stop);
     while (!stop.aborted) {
       const max = this.#room();
-      if (max === 0) {
+      // What is to be said goes first: the call that brings it receives as well.
+      if (max <= 0 || this.#settler.size > 0) {
         await this.#sleep();
         continue;
       }
@@ -209,30 +211,69 @@ export class Worker {
   #room(): number {
     const most = Math.max(this.#concurrency, this.#batch);
     if (this.#settler.size >= unsettledShare * most) return 0;
-    return Math.min(this.#batch, receiveMax, most - this.#running.size - this.#ready.length);
+    const held = this.#running.size + this.#ready.length + this.#asked;
+    return Math.min(this.#batch, receiveMax, most - held);
   }
 
-  async #receive(max: number): Promise<readonly HeldMessage[] | VarveError> {
+  async #receive(max: number): Promise<readonly QueueMessage[] | VarveError> {
     const { queue } = this.#options;
-    const { queues, clock } = this.#context;
+    const { queues } = this.#context;
     const signal = this.#stop.signal;
     try {
       this.#leaseMs ??= (await queues.describe(queue, signal)).leaseMs;
       const leaseMs = this.#leaseMs;
       const asked = { max, waitMs: this.#waitMs(), leaseMs, signal };
-      const messages = await queues.receive(queue, asked);
-      const events = {
-        onDue: (held: HeldMessage) => this.#settler.extend(held),
-        onOver: (held: HeldMessage) => this.#lost(held, lost("could not be extended in time")),
-      };
-      const held = messages.map((message) => new HeldMessage(message, { leaseMs, clock, events }));
-      this.#counts.received += held.length;
-      this.#ready.push(...held);
-      this.#beginNext();
-      return held;
+      return await this.#holding(max, async () => {
+        const messages = await queues.receive(queue, asked);
+        this.#hold(messages, leaseMs);
+        return messages;
+      });
     } catch (error) {
       return asReplyError(error);
     }
+  }
+
+  async #settle(request: SettleRequest, signal: AbortSignal): Promise<readonly SettleResult[]> {
+    const { queue } = this.#options;
+    const { queues } = this.#context;
+    const leaseMs = this.#leaseMs;
+    const max = this.#stop.signal.aborted ? 0 : Math.max(0, this.#room());
+    return this.#holding(max, async () => {
+      if (max === 0 || leaseMs === null) {
+        return queues.settle(queue, request, { retryUnknown: false, signal });
+      }
+      const asked = { max, leaseMs, signal };
+      const { results, messages } = await queues.settleAndReceive(queue, request, asked);
+      this.#hold(messages, leaseMs);
+      return results;
+    });
+  }
+
+  /** Keeps the room for what a call may bring. */
+  async #holding<Result>(max: number, call: () => Promise<Result>): Promise<Result> {
+    this.#asked += max;
+    try {
+      return await call();
+    } finally {
+      this.#asked -= max;
+      this.#wakeUp();
+    }
+  }
+
+  #hold(messages: readonly QueueMessage[], leaseMs: number): void {
+    const { clock } = this.#context;
+    const events = {
+      onDue: (held: HeldMessage) => this.#settler.extend(held),
+      onOver: (held: HeldMessage) => this.#lost(held, lost("could not be extended in time")),
+    };
+    this.#counts.received += messages.length;
+    for (const message of messages) {
+      const held = new HeldMessage(message, { leaseMs, clock, events });
+      // Nobody begins with it any more.
+      if (this.#stop.signal.aborted) this.#settler.answer(held, givenBack);
+      else this.#ready.push(held);
+    }
+    this.#beginNext();
   }
 
   #beginNext(): void {

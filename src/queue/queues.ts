@@ -1,6 +1,7 @@
 // Work queues as the waist wants them: share groups with a topic, settings and dead letters of their own.
 
 import { type ErrorName, LogError } from "../base/error.ts";
+import type { Delivery, DeliveryRequest } from "../share/deliveries.ts";
 import type { ShareEngine } from "../share/share-engine.ts";
 import type { ShareEvent } from "../share/share-events.ts";
 import type { ShareGroup } from "../share/share-machine.ts";
@@ -116,17 +117,12 @@ export class QueuesOver implements QueueServices {
   }
 
   async receive(request: ReceiveRequest): Promise<ReceiveResult> {
-    const { queue, max, maxBytes, waitMs, leaseMs, signal } = request;
+    const { queue, answers = [], ...rest } = request;
     const group = this.#need(queue);
     const places = this.#placesOf(group.settings.topic);
-    const asked = { group: queue, places, max, maxBytes, waitMs, leaseMs, owner: "", signal };
-    const delivery = await this.#engine.deliveries.receive(asked);
-    const ranges = delivery.ranges.map(({ first, last, ...range }) => ({
-      ...range,
-      firstOffset: first,
-      lastOffset: last,
-    }));
-    return { ranges, release: () => delivery.release() };
+    const asked = { ...rest, group: queue, places, owner: "" };
+    if (answers.length > 0) return this.#exchange(asked, answers);
+    return received(await this.#engine.deliveries.receive(asked), []);
   }
 
   async settle(
@@ -136,6 +132,27 @@ export class QueuesOver implements QueueServices {
     const group = this.#need(queue);
     const { random } = this.#engine.options;
     return this.#engine.run(queue, (nowMs) => decideSettle(group, answers, { nowMs, random }));
+  }
+
+  // What was settled has its answer even where nothing can be received: the next receive hears of that.
+  async #exchange(
+    request: DeliveryRequest,
+    answers: readonly SettleAnswer[],
+  ): Promise<ReceiveResult> {
+    const { deliveries } = this.#engine;
+    const said: Promise<readonly (ErrorName | null)[]>[] = [];
+    const beside = (): void => void said.push(this.settle(request.group, answers));
+    const [outcome] = await Promise.allSettled([
+      deliveries.receive({ ...request, waitMs: 0, beside }),
+    ]);
+    const delivery = outcome.status === "fulfilled" ? outcome.value : null;
+    try {
+      const [settled = []] = await Promise.all(said);
+      return received(delivery, settled);
+    } catch (error) {
+      delivery?.release();
+      throw error;
+    }
   }
 
   async admit(request: AdmitRequest): Promise<Admission> {
@@ -181,6 +198,18 @@ export class QueuesOver implements QueueServices {
     const { name, partitionCount } = listing;
     return Array.from({ length: partitionCount }, (_, partition) => ({ topic: name, partition }));
   }
+}
+
+function received(
+  delivery: Delivery | null,
+  settled: readonly (ErrorName | null)[],
+): ReceiveResult {
+  const ranges = (delivery?.ranges ?? []).map(({ first, last, ...range }) => ({
+    ...range,
+    firstOffset: first,
+    lastOffset: last,
+  }));
+  return { ranges, settled, release: () => delivery?.release() };
 }
 
 function refuseMoves(group: ShareGroup | null, given: Partial<QueueSettings>): void {

@@ -86,6 +86,8 @@ export interface ReceivedRange extends TopicPartition {
 /** Answer of a receive; call `release` when the last byte has been used. */
 export interface ReceiveResult {
   readonly ranges: readonly ReceivedRange[];
+  /** What became of the request's answers, as `settle` tells it. */
+  readonly settled: readonly (ErrorName | null)[];
   release(): void;
 }
 
@@ -99,6 +101,8 @@ export interface ReceiveRequest {
   readonly leaseMs: number | null;
   /** Aborted when the client has gone: nothing is leased for it any more. */
   readonly signal: AbortSignal | null;
+  /** Settled on the way, with one sync for both. Whoever settles is not kept waiting for records. */
+  readonly answers?: readonly SettleAnswer[];
 }
 
 /** What a receipt names: one delivery of one record. */

@@ -24,6 +24,11 @@ export interface DeliveryRequest {
   readonly leaseMs: number | null;
   readonly owner: string;
   readonly signal: AbortSignal | null;
+  /**
+   * What else the receiver has to say: called once, in the turn in which records are leased for it, so that one sync
+   * of the disk is enough for both. It must not throw.
+   */
+  readonly beside?: () => void;
 }
 
 /** Leased records with the batches that hold them, on loan. */
@@ -67,10 +72,14 @@ export class Deliveries {
     const line = this.#engine.lineOf(group);
     const ticket = line.join();
     const deadlineMs = clock.monotonicMs() + request.waitMs;
+    const beside = once(request.beside);
+    // What is said while others look is not to wait for them.
+    if (this.#turns.isBusy(group)) beside();
+    let isNews = request.beside !== undefined;
     try {
       for (;;) {
         ticket.look();
-        const attempt = await this.#turns.run(group, () => this.#attempt(request));
+        const attempt = await this.#turns.run(group, () => this.#attempt(request, beside));
         if (attempt.ranges.length > 0) {
           // There may be more, for those behind; nobody is to wake one who has what he came for.
           ticket.leave();
@@ -82,6 +91,11 @@ export class Deliveries {
         await attempt.durable;
         // What woke it may lie in a partition that is none of its own.
         if (this.#isForSome(request)) ticket.passOn();
+        // What was said after the first look may let a second find something: the next record of a key.
+        if (isNews) {
+          isNews = false;
+          continue;
+        }
         const waitMs = deadlineMs - clock.monotonicMs();
         if (waitMs <= 0 || signal?.aborted === true || this.#engine.isClosed) return attempt;
         await ticket.wait(waitMs, signal);
@@ -100,7 +114,15 @@ export class Deliveries {
     return [...partitions].length > places.length;
   }
 
-  async #attempt(request: DeliveryRequest): Promise<Attempt> {
+  async #attempt(request: DeliveryRequest, beside: () => void): Promise<Attempt> {
+    try {
+      return await this.#look(request, beside);
+    } finally {
+      beside();
+    }
+  }
+
+  async #look(request: DeliveryRequest, beside: () => void): Promise<Attempt> {
     const engine = this.#engine;
     if (engine.isClosed) throw new LogError("SERVER_STOPPING", "the server is stopping");
     // Where nothing can be leased it must not look as if there were nothing.
@@ -122,6 +144,7 @@ export class Deliveries {
         reads.release();
         return nothing(leaseMs);
       }
+      beside();
       return this.#lease(group, reads, { leaseMs, owner: request.owner });
     } finally {
       for (const { partition, run } of wishes) partition.giveBack(run);
@@ -241,6 +264,15 @@ export class Deliveries {
     this.#throttles.set(group, throttle);
     return throttle;
   }
+}
+
+function once(call: (() => void) | undefined): () => void {
+  let left = call;
+  return () => {
+    const now = left;
+    left = undefined;
+    now?.();
+  };
 }
 
 async function delivered(attempt: Attempt): Promise<Delivery> {

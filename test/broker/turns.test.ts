@@ -21,10 +21,11 @@ test("turns: one key: one after the other in order of calling, also after a fail
   expect(seen).toEqual(["first begins", "first ends", "second begins", "second ends"]);
 });
 
-test("turns: different keys: run at the same time", async () => {
+test("turns: different keys: run at the same time, and only the one is busy", async () => {
   const turns = new Turns();
   let release = (): void => undefined;
   const blocked = turns.run("a", () => new Promise<void>((resolve) => (release = resolve)));
+  expect([turns.isBusy("a"), turns.isBusy("b")]).toEqual([true, false]);
   expect(await turns.run("b", () => Promise.resolve("b"))).toBe("b");
   release();
   await blocked;

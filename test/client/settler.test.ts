@@ -43,9 +43,8 @@ afterEach(async () => {
 
 const settlerOn = (queue = "q") =>
   new Settler({
-    queue,
-    queues,
     clock,
+    settle: (request, signal) => queues.settle(queue, request, { retryUnknown: false, signal }),
     onSettled: (held, answer) => {
       held.close();
       told.push(`${answer.kind} ${held.message.receipt}`);

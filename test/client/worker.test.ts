@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createClient, Rejection, RetryLater } from "../../src/client/client.ts";
 import { settle } from "../support/fake-clock.ts";
 import { FakeHttpServer, problem } from "../support/fake-http-server.ts";
-import type { FakeQueue } from "../support/fake-queue.ts";
+import { type FakeQueue, isSettling } from "../support/fake-queue.ts";
 import { until } from "../support/until.ts";
 import { Gate, textOf, WorkerWorld } from "../support/worker-world.ts";
 
@@ -47,7 +47,7 @@ describe("worker: handling", () => {
       ["handler", "never/1"],
     ]);
     // What came together was settled together.
-    expect(server.calls("settle").length).toBe(1);
+    expect(server.settling.length).toBe(1);
   });
 
   test("the worker's backoff: a number, or by message; one that throws or says nonsense is the queue's", async () => {
@@ -89,6 +89,55 @@ describe("worker: handling", () => {
     await worker.stop();
   });
 
+  test("an answer and the next receive go in one call; without a message the worker waits for one", async () => {
+    server.put("a", "b", "c");
+    const worker = world.worker({ concurrency: 1 });
+    worker.start();
+    await until(() => worker.counts.acked === 3);
+    await until(() => server.calls("receive").length === 5);
+    expect(server.calls("settle")).toEqual([]);
+    const asked = server.calls("receive").map(({ body }) => body as Record<string, unknown>);
+    expect(asked.map(({ settle: said }) => said)).toEqual([
+      undefined,
+      { ack: ["a/1"] },
+      { ack: ["b/1"] },
+      { ack: ["c/1"] },
+      undefined,
+    ]);
+    expect(asked.map(({ waitMs }) => waitMs !== undefined)).toEqual([
+      true,
+      false,
+      false,
+      false,
+      true,
+    ]);
+    await worker.stop();
+  });
+
+  test("what an answer's call brings while the worker stops: is given back", async () => {
+    server.put("a", "b");
+    const gate = new Gate();
+    const worker = world.worker({ concurrency: 1, handler: gate.handler });
+    worker.start();
+    await until(() => gate.begun.length === 1);
+    let goOn = (): void => undefined;
+    server.spoilReply = async (request) => {
+      if (isSettling(request)) await new Promise<void>((resolve) => (goOn = resolve));
+      return null;
+    };
+    gate.end("a");
+    await until(() => server.settling.length === 1);
+    const stopping = worker.stop();
+    server.spoilReply = () => null;
+    goOn();
+    await stopping;
+    expect(gate.begun).toEqual(["a"]);
+    expect(server.answers).toMatchObject([
+      { kind: "ack", receipt: "a/1" },
+      { kind: "nack", receipt: "b/1" },
+    ]);
+  });
+
   test("a batch beyond the concurrency: waits here for its turn, its leases kept up", async () => {
     server.put("a", "b", "c");
     const gate = new Gate();
@@ -98,7 +147,7 @@ describe("worker: handling", () => {
     expect(worker.counts.received).toBe(3);
     await world.clock.passUntil(() => server.answers.length === 3, 1_000);
     expect(server.said.slice(0, 3)).toEqual(["extend a/1", "extend b/1", "extend c/1"]);
-    expect(server.calls("settle").length).toBe(1);
+    expect(server.settling.length).toBe(1);
     server.lapse("b/1");
     await world.clock.passUntil(() => worker.counts.lost === 1, 1_000);
     gate.end("a");
@@ -205,10 +254,10 @@ describe("worker: leases", () => {
 
   test("answers that the server does not take: the worker does not run ahead of them", async () => {
     server.put(...Array.from({ length: 40 }, (_, index) => String(index)));
-    server.spoil = ({ path }) => (path.endsWith("settle") ? "break" : null);
+    server.spoil = (request) => (isSettling(request) ? "break" : null);
     const worker = world.worker({ concurrency: 2 });
     worker.start();
-    await world.clock.passUntil(() => server.calls("settle").length === 6);
+    await world.clock.passUntil(() => server.settling.length === 6);
     // Those that wait for an answer, and those of the receive that came before it was seen.
     expect(worker.counts.received).toBeLessThanOrEqual(4 * 2 + 2 * 2);
     server.spoil = () => null;
@@ -219,7 +268,7 @@ describe("worker: leases", () => {
   test("an ack whose reply was lost: counts once, and nothing is reported as lost", async () => {
     server.put("a");
     let spoilt = 0;
-    server.spoilReply = ({ path }) => (path.endsWith("settle") && spoilt++ < 1 ? "break" : null);
+    server.spoilReply = (request) => (isSettling(request) && spoilt++ < 1 ? "break" : null);
     const worker = world.worker({});
     worker.start();
     await world.clock.passUntil(() => worker.counts.acked === 1);
@@ -278,7 +327,7 @@ describe("worker: failures", () => {
     const running = worker.run();
     running.catch(() => undefined);
     await until(() => gate.begun.length === 1);
-    server.spoil = ({ path }) => (path.endsWith("settle") ? null : problem(404, "QUEUE_NOT_FOUND"));
+    server.spoil = (request) => (isSettling(request) ? null : problem(404, "QUEUE_NOT_FOUND"));
     server.put("b");
     await until(() => server.calls("receive").length >= 2);
     gate.end("a");

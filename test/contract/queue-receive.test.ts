@@ -73,6 +73,30 @@ describe("receive", () => {
     expect((await queue.described()).depth).toBe(0);
   });
 
+  test("settles earlier ones on the way, and does not wait then", async () => {
+    const queue = await newQueue();
+    await queue.send([{ value: 1 }, { value: 2 }]);
+    const [first] = await queue.receive({ max: 1 });
+    const settle = { ack: [first.receipt] };
+    const both = await queue.post("receive", { waitMs: 60_000, settle });
+    expect(both.body.results).toEqual([{ receipt: first.receipt, ok: true }]);
+    expect(both.body.messages).toMatchObject([{ value: 2 }]);
+    const [{ receipt }] = both.body.messages;
+    const last = await queue.ask("receive", {
+      body: pack({ waitMs: 60_000, settle: { ack: [receipt, first.receipt] } }),
+      type: "application/msgpack",
+      accept: "application/msgpack",
+    });
+    expect(last.body).toEqual({
+      messages: [],
+      results: [
+        { receipt, ok: true },
+        { receipt: first.receipt, ok: false, code: "INVALID_RECORD_STATE" },
+      ],
+    });
+    expect(await queue.described()).toMatchObject({ depth: 0, inFlight: 0, acked: 2 });
+  });
+
   test("default ten, at most as many as asked for; more receivers than partitions, each record once", async () => {
     const queue = await newQueue({}, 2);
     const records = Array.from({ length: 60 }, (_, value) => ({ value, partition: value % 2 }));

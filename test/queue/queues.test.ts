@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { LogError } from "../../src/base/error.ts";
 import type { SettleAnswer } from "../../src/services.ts";
 import { codeOf } from "../support/group-world.ts";
 import { ShareWorld, valuesOf } from "../support/share-processes.ts";
@@ -117,6 +118,42 @@ describe("queues: used", () => {
     await world.clock.run(60_000);
     expect(valuesOf(await world.receive())).toContain("extended");
     expect((await world.read("q.dead")).map(({ value }) => value)).toEqual(["rejected"]);
+  });
+
+  test("received with answers for earlier ones: both, with one sync; it does not wait", async () => {
+    const world = await ShareWorld.open();
+    await world.queue();
+    await world.appendEach("q", ["a", "b"]);
+    const [first] = await world.receive(1);
+    if (first === undefined) throw new Error("nothing was received");
+    const answers: readonly SettleAnswer[] = [{ kind: "ack", receipt: first }];
+    const { ranges, settled, release } = await world.queues.receive({
+      queue: "q",
+      ...ask,
+      answers,
+    });
+    release();
+    expect([ranges.map(({ firstOffset }) => firstOffset), settled]).toEqual([[1], [null]]);
+    const again = await world.queues.receive({ queue: "q", ...ask, waitMs: 60_000, answers });
+    expect([again.ranges, again.settled]).toEqual([[], ["INVALID_RECORD_STATE"]]);
+    await world.die();
+    expect((await world.queues.describe("q")).counts).toMatchObject({ acked: 1, inFlight: 1 });
+  });
+
+  test("answers hold though nothing can be read", async () => {
+    const world = await ShareWorld.open();
+    await world.queue();
+    await world.appendEach("q", ["a", "b"]);
+    const [first] = await world.receive(1);
+    if (first === undefined) throw new Error("nothing was received");
+    world.source.beforeFetch = () => {
+      throw new LogError("KAFKA_STORAGE_ERROR", "the disk is gone");
+    };
+    const answers: readonly SettleAnswer[] = [{ kind: "ack", receipt: first }];
+    const { ranges, settled } = await world.queues.receive({ queue: "q", ...ask, answers });
+    expect([ranges, settled]).toEqual([[], [null]]);
+    world.source.beforeFetch = null;
+    expect(valuesOf(await world.receive())).toEqual(["b"]);
   });
 
   test("a lease of one's own length", async () => {

@@ -274,3 +274,44 @@ describe("deliveries: waiting", () => {
     await expect(waiting).rejects.toMatchObject({ code: "GROUP_ID_NOT_FOUND" });
   });
 });
+
+describe("deliveries: what is said beside", () => {
+  test("is said once, whether or not there is something to lease", async () => {
+    const world = await worldOf();
+    await world.appendEach("t", ["a", "b"]);
+    const [first] = await world.deliver({ max: 1 });
+    if (first === undefined) throw new Error("nothing was delivered");
+    const said: string[] = [];
+    const second = await world.deliver({ max: 1, beside: () => said.push("x") });
+    expect([valuesOf(second), said]).toEqual([["b"], ["x"]]);
+    expect(await world.deliver({ beside: () => said.push("y") })).toEqual([]);
+    expect(said).toEqual(["x", "y"]);
+  });
+
+  test("what it frees can be had in the same call: the next record of a key", async () => {
+    const world = await worldOf(1, { order: "key" });
+    await world.append("t", [
+      { key: "k", value: "a" },
+      { key: "k", value: "b" },
+    ]);
+    const [first] = await world.deliver();
+    if (first === undefined) throw new Error("nothing was delivered");
+    expect(first.value).toBe("a");
+    const next = await world.deliver({ beside: () => void ack(world, [first]) });
+    expect(valuesOf(next)).toEqual(["b"]);
+  });
+
+  test("while others look it does not wait for them; it is said also where nothing can be had", async () => {
+    const world = await worldOf();
+    const said: string[] = [];
+    const looking = world.deliver({ beside: () => said.push("first") });
+    const behind = world.deliver({ beside: () => said.push("behind") });
+    expect(said).toEqual(["behind"]);
+    await Promise.all([looking, behind]);
+    expect(said).toEqual(["behind", "first"]);
+    await world.engine.close();
+    const late = world.deliver({ beside: () => said.push("late") });
+    await expect(late).rejects.toMatchObject({ code: "SERVER_STOPPING" });
+    expect(said).toEqual(["behind", "first", "late"]);
+  });
+});

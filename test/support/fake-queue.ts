@@ -30,6 +30,12 @@ interface SettleBody {
   readonly reject?: readonly Omit<SettledAnswer, "kind">[];
 }
 
+interface ReceiveBody {
+  readonly max: number;
+  readonly waitMs: number;
+  readonly settle?: SettleBody;
+}
+
 const bytesOf = (value: unknown): Uint8Array | null =>
   value === undefined || value === null ? null : Buffer.from(value as string);
 
@@ -69,6 +75,11 @@ export class FakeQueue {
   /** The requests for an action, such as `receive`. */
   calls(action: string): readonly SeenRequest[] {
     return this.requests.filter(({ path }) => path.endsWith(`/${action}`));
+  }
+
+  /** The requests that said something of messages, alone or with a receive. */
+  get settling(): readonly SeenRequest[] {
+    return this.requests.filter(isSettling);
   }
 
   /** What was answered, as kind and receipt; a receipt is the value, a slash and the number of deliveries. */
@@ -115,8 +126,10 @@ export class FakeQueue {
   #answer(request: SeenRequest): Answer | Promise<Answer> {
     const [, , , queue, action] = request.path.split("/");
     if (queue !== undefined && queue !== "q") return problem(404, "QUEUE_NOT_FOUND", { queue });
-    if (action === "receive") return this.#receive(request.body as { max: number; waitMs: number });
-    if (action === "settle") return this.#settle(request.body as SettleBody);
+    if (action === "receive") return this.#receive(request.body as ReceiveBody);
+    if (action === "settle") {
+      return { status: 200, body: { results: this.#settle(request.body as SettleBody) } };
+    }
     if (action === "messages") {
       const { records } = request.body as { records: readonly Record<string, unknown>[] };
       const results = records.map((record) => ({ partition: 0, offset: this.#add(record) }));
@@ -126,8 +139,9 @@ export class FakeQueue {
     return { status: 200, body: { queue: "q", leaseMs: this.leaseMs } };
   }
 
-  async #receive({ max, waitMs }: { max: number; waitMs: number }): Promise<Answer> {
-    if (waitMs > 0 && this.#free().length === 0) {
+  async #receive({ max, waitMs, settle }: ReceiveBody): Promise<Answer> {
+    const told = settle === undefined ? {} : { results: this.#settle(settle) };
+    if (settle === undefined && waitMs > 0 && this.#free().length === 0) {
       await new Promise<void>((resolve) => {
         this.#pending.push(resolve);
       });
@@ -141,21 +155,21 @@ export class FakeQueue {
         const place = { topic: "q", partition: 0, offset, timestampMs: 7 };
         return { receipt, ...place, deliveries, key, value, headers };
       });
-    return { status: 200, body: { messages } };
+    return { status: 200, body: { messages, ...told } };
   }
 
   #free(): StoredMessage[] {
     return this.#messages.filter(({ receipt }) => receipt === null);
   }
 
-  #settle(body: SettleBody): Answer {
+  #settle(body: SettleBody): readonly object[] {
     const answers: SettledAnswer[] = [
       ...(body.ack ?? []).map((receipt) => ({ kind: "ack" as const, receipt })),
       ...(["nack", "extend", "reject"] as const).flatMap((kind) =>
         (body[kind] ?? []).map((answer) => ({ kind, ...answer })),
       ),
     ];
-    const results = answers.map((answer) => {
+    return answers.map((answer) => {
       const { kind, receipt } = answer;
       const index = this.#messages.findIndex((message) => message.receipt === receipt);
       if (index < 0) {
@@ -166,6 +180,11 @@ export class FakeQueue {
       if (kind !== "extend") this.#messages.splice(index, 1);
       return { receipt, ok: true };
     });
-    return { status: 200, body: { results } };
   }
+}
+
+/** Whether a request says something of messages, alone or with a receive. */
+export function isSettling({ path, body }: SeenRequest): boolean {
+  const isBoth = typeof body === "object" && body !== null && "settle" in body;
+  return path.endsWith("/settle") || isBoth;
 }

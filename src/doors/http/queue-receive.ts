@@ -1,9 +1,11 @@
-// POST /v1/queues/{queue}/receive: leases messages to the caller, and waits while there are none.
+// POST /v1/queues/{queue}/receive: leases messages to the caller, and waits while there are none. It may settle earlier
+// ones on the way: then it answers at once, so that nobody waits to hear what became of them.
 
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { Static } from "../../base/schema.ts";
 import type { ReceivedRange, ReceiveRequest } from "../../services.ts";
 import { allowNoBody } from "./bodies.ts";
+import { GivenAnswers } from "./given-answers.ts";
 import type { HttpContext } from "./http-context.ts";
 import type { Negotiated } from "./negotiation.ts";
 import { badQuery, queryOf } from "./query.ts";
@@ -39,7 +41,7 @@ export async function queueReceivePlugin(
     async (request, reply) => {
       const negotiated = negotiateValue(request);
       queryOf(request, []);
-      const { max = maxDefault, waitMs = 0, leaseMs = null, maxBytes } = request.body;
+      const { max = maxDefault, waitMs = 0, leaseMs = null, maxBytes, settle } = request.body;
       const { waitMsMax, maxBytesMax } = context.limits;
       if (waitMs > waitMsMax) throw badQuery("waitMs", `must be an integer from 0 to ${waitMsMax}`);
       const asked: Omit<ReceiveRequest, "signal"> = {
@@ -50,8 +52,9 @@ export async function queueReceivePlugin(
         waitMs,
         leaseMs,
       };
-      const receiving = { reply, negotiated, asked };
-      if (waitMs === 0) return receive(context, receiving, null);
+      const given = settle === undefined ? null : new GivenAnswers(settle);
+      const receiving = { reply, negotiated, asked, given };
+      if (waitMs === 0 || given !== null) return receive(context, receiving, null);
       return whileWaiting(context, reply, (signal) => receive(context, receiving, signal));
     },
   );
@@ -61,14 +64,18 @@ interface Receiving {
   readonly reply: FastifyReply;
   readonly negotiated: Negotiated;
   readonly asked: Omit<ReceiveRequest, "signal">;
+  /** Null: the request settles nothing. */
+  readonly given: GivenAnswers | null;
 }
 
 async function receive(
   context: HttpContext,
-  { reply, negotiated, asked }: Receiving,
+  { reply, negotiated, asked, given }: Receiving,
   signal: AbortSignal | null,
 ): Promise<unknown> {
-  const received = await context.services.queues.receive({ ...asked, signal });
+  const { queues } = context.services;
+  const answers = given === null ? {} : { answers: given.answers, waitMs: 0 };
+  const received = await queues.receive({ ...asked, ...answers, signal });
   const { ranges } = received;
   try {
     if (ranges.length > 0) giveBackIfLost(context, reply, { queue: asked.queue, ranges });
@@ -82,7 +89,7 @@ async function receive(
       }
       page.add(cursor, place);
     });
-    const body = page.close({});
+    const body = page.close(given === null ? {} : { results: given.results(received.settled) });
     context.metrics.recordsOut += page.count;
     context.metrics.bytesOut += body.length;
     return reply.type(negotiated.mediaType).send(body);

@@ -106,22 +106,7 @@ export const messagesInput = closed({ records: Type.Array(messageInput, { minIte
 /** The query of such a request; wishes are for raw bodies only. */
 export const messageQuery = { ...produceQuery, ...wishes };
 
-/** A request to receive. */
-export const receiveInput = closed({
-  max: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 10 })),
-  waitMs: Type.Optional(Type.Integer({ minimum: 0, default: 0 })),
-  leaseMs: Type.Optional(
-    Type.Integer({ minimum: 1, maximum: monthMs, description: "Default: the queue's." }),
-  ),
-  maxBytes: Type.Optional(Type.Integer({ minimum: 1, default: 1_048_576 })),
-});
-
 const receipt = Type.String();
-
-/** Messages as received. */
-export const receiveOutput = Type.Object({
-  messages: Type.Array(Type.Object({ receipt, deliveries: integer, ...recordOutputFields })),
-});
 
 const reason = Type.Optional(
   Type.String({ description: "Kept with a dead letter; cut after 1000 characters." }),
@@ -154,11 +139,29 @@ export const settleInput = closed({
   reject: Type.Optional(Type.Array(closed({ receipt, reason }), { maxItems: answersMax })),
 });
 
-/** One result a receipt: ack, nack, extend, reject, each in the order of the request. */
-export const settleOutput = Type.Object({
-  results: Type.Array(
-    Type.Object({ receipt, ok: Type.Boolean(), code: Type.Optional(Type.String()) }),
+// One a receipt: ack, nack, extend, reject, each in the order of the request.
+const results = Type.Array(
+  Type.Object({ receipt, ok: Type.Boolean(), code: Type.Optional(Type.String()) }),
+);
+
+/** What became of answers. */
+export const settleOutput = Type.Object({ results });
+
+/** A request to receive; one that settles too is answered at once, whatever `waitMs` says. */
+export const receiveInput = closed({
+  max: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 10 })),
+  waitMs: Type.Optional(Type.Integer({ minimum: 0, default: 0 })),
+  leaseMs: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: monthMs, description: "Default: the queue's." }),
   ),
+  maxBytes: Type.Optional(Type.Integer({ minimum: 1, default: 1_048_576 })),
+  settle: Type.Optional(settleInput),
+});
+
+/** Messages as received; results where the request settled. */
+export const receiveOutput = Type.Object({
+  messages: Type.Array(Type.Object({ receipt, deliveries: integer, ...recordOutputFields })),
+  results: Type.Optional(results),
 });
 
 /** The query of a look at dead letters. */

@@ -29,7 +29,7 @@ test("asked as the request says, with defaults; the bytes are given back", async
   http = await queueDoor({
     receive: async (request) => {
       asked.push(request);
-      return { ranges: [range], release: () => releases++ };
+      return { ranges: [range], settled: [], release: () => releases++ };
     },
   });
   const answer = await http.json("POST", url);
@@ -58,6 +58,28 @@ test("asked as the request says, with defaults; the bytes are given back", async
   expect(releases).toBe(2);
 });
 
+test("answers for earlier messages: told with the messages, in both encodings; it does not wait", async () => {
+  const asked: ReceiveRequest[] = [];
+  http = await queueDoor({
+    receive: async (request) => {
+      asked.push(request);
+      return { ranges: [range], settled: [null], release: () => undefined };
+    },
+  });
+  const settle = { ack: ["0-1-1-1", "junk"] };
+  const answer = await http.json("POST", url, { waitMs: 30_000, settle });
+  const results = [
+    { receipt: "0-1-1-1", ok: true },
+    { receipt: "junk", ok: false, code: "INVALID_RECORD_STATE" },
+  ];
+  expect(answer.body.messages).toHaveLength(2);
+  expect(answer.body.results).toEqual(results);
+  const receipt = { partition: 0, offset: 1, deliveries: 1, epoch: 1 };
+  expect(asked).toMatchObject([{ waitMs: 0, signal: null, answers: [{ kind: "ack", receipt }] }]);
+  const bad = await http.json("POST", url, { settle: { ack: [7] } });
+  expect(bad.status).toBe(400);
+});
+
 test("a reply that nobody hears: its messages are given back, others keep theirs", async () => {
   const settled: SettleAnswer[] = [];
   let hasAsked = false;
@@ -66,7 +88,7 @@ test("a reply that nobody hears: its messages are given back, others keep theirs
     receive: async ({ signal }) => {
       hasAsked = true;
       await new Promise((resolve) => signal?.addEventListener("abort", resolve));
-      return { ranges: [range], release: () => (hasReleased = true) };
+      return { ranges: [range], settled: [], release: () => (hasReleased = true) };
     },
     settle: async (_queue, answers) => {
       settled.push(...answers);
