@@ -40,8 +40,31 @@ export class Heap<Item> {
     const items = this.#items;
     const least = items[0];
     const last = items.pop();
-    if (last === undefined || items.length === 0) return least;
-    let at = 0;
+    if (last !== undefined && items.length > 0) this.#sink(0, last);
+    return least;
+  }
+
+  /** Keeps the items that hold. O(n). */
+  retain(holds: (item: Item) => boolean): void {
+    const items = this.#items;
+    const kept = items.filter(holds);
+    items.length = 0;
+    for (const item of kept) items.push(item);
+    for (let at = (items.length >> 1) - 1; at >= 0; at--) {
+      const item = items[at];
+      if (item !== undefined) this.#sink(at, item);
+    }
+  }
+
+  /** Takes everything out. */
+  clear(): void {
+    this.#items.length = 0;
+  }
+
+  // Puts an item in the place `from` or below it.
+  #sink(from: number, item: Item): void {
+    const items = this.#items;
+    let at = from;
     for (;;) {
       const left = 2 * at + 1;
       const right = left + 1;
@@ -50,16 +73,10 @@ export class Heap<Item> {
       if (one === undefined) break;
       if (other !== undefined && this.#isBefore(other, one)) child = right;
       const least = child === left ? one : other;
-      if (least === undefined || !this.#isBefore(least, last)) break;
+      if (least === undefined || !this.#isBefore(least, item)) break;
       items[at] = least;
       at = child;
     }
-    items[at] = last;
-    return least;
-  }
-
-  /** Takes everything out. */
-  clear(): void {
-    this.#items.length = 0;
+    items[at] = item;
   }
 }

@@ -33,9 +33,13 @@ export interface OffsetRange {
   readonly last: number;
 }
 
-/** A run. */
-export interface RecordRun extends OffsetRange {
+/** A range with the fate of its records. */
+export interface FatedRange extends OffsetRange {
   readonly fate: RecordFate;
+}
+
+/** A run. */
+export interface RecordRun extends FatedRange {
   /** Its time has come; kept by the partition that has the run. */
   isDue: boolean;
   /** It stands among those that can be delivered; kept by the partition as well. */
@@ -74,5 +78,20 @@ export function areAlike(one: RecordFate, other: RecordFate): boolean {
     one.priority === other.priority &&
     one.owner === other.owner &&
     one.reason === other.reason
+  );
+}
+
+/** Whether two fates are the same. */
+export function isSameFate(one: RecordFate, other: RecordFate): boolean {
+  return (
+    one.phase === other.phase &&
+    one.deliveries === other.deliveries &&
+    one.dueMs === other.dueMs &&
+    one.expiresAtMs === other.expiresAtMs &&
+    one.priority === other.priority &&
+    one.keyHash === other.keyHash &&
+    one.owner === other.owner &&
+    one.reason === other.reason &&
+    one.bytes === other.bytes
   );
 }

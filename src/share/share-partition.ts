@@ -4,8 +4,16 @@
 
 import { Heap } from "../base/heap.ts";
 import { KeyLines } from "./key-lines.ts";
-import { lengthOf, type OffsetRange, type RecordFate, type RecordRun } from "./record-run.ts";
+import {
+  type FatedRange,
+  isSameFate,
+  lengthOf,
+  type OffsetRange,
+  type RecordFate,
+  type RecordRun,
+} from "./record-run.ts";
 import { RunTable } from "./run-table.ts";
+import { SleepingRecords } from "./sleeping-records.ts";
 
 /** Counts since the group began with the partition. */
 export interface ShareCounts {
@@ -56,6 +64,8 @@ export interface Move {
 
 // Enough for any second, few enough to let the event loop turn.
 const deadlinesPerTick = 10_000;
+// Heaps keep what has changed meanwhile until its turn comes; more of that than of the rest, and this, is cleared out.
+const staleMin = 1024;
 
 interface Deadline {
   readonly atMs: number;
@@ -71,6 +81,8 @@ export class SharePartition implements Iterable<RecordRun> {
   /** Up to where the log has been scanned; never below the frontier. Not part of the state. */
   scannedTo: number;
   readonly #runs: RunTable;
+  /** Single records that are delayed: they are in no table, line or count of runs until their time comes. */
+  readonly #sleeping = new SleepingRecords();
   readonly #lines = new KeyLines();
   readonly #ready = new Heap<RecordRun>(isDeliveredBefore);
   readonly #deadlines = new Heap<Deadline>((one, other) => one.atMs < other.atMs);
@@ -106,7 +118,7 @@ export class SharePartition implements Iterable<RecordRun> {
 
   /** How many runs are remembered. */
   get runCount(): number {
-    return this.#runs.runCount;
+    return this.#runs.runCount + this.#sleeping.size;
   }
 
   /** How many of them are not delayed. */
@@ -114,9 +126,15 @@ export class SharePartition implements Iterable<RecordRun> {
     return this.#runs.runCount - this.#delayedRunCount;
   }
 
+  /** How many deadlines are remembered: those of runs that have gone as well, up to a bound. */
+  get deadlineCount(): number {
+    return this.#deadlines.size + this.#sleeping.timeCount;
+  }
+
   /** The first record that is not settled; the end of the scan when there is none. */
   get startOffset(): number {
-    return Math.min(this.#runs.lowest() ?? this.scannedTo, this.scannedTo);
+    const lowest = this.#runs.lowest() ?? this.scannedTo;
+    return Math.min(lowest, this.#sleeping.lowest() ?? this.scannedTo, this.scannedTo);
   }
 
   /** Runs whose lease is over. */
@@ -136,22 +154,46 @@ export class SharePartition implements Iterable<RecordRun> {
 
   /** The run of an offset; null when it is settled or not scanned. */
   find(offset: number): RecordRun | null {
-    return this.#runs.find(offset);
+    return this.#runs.find(offset) ?? this.#sleeping.find(offset);
   }
 
   /** Gives every record of a range a fate; null settles it. */
   assign(range: OffsetRange, fate: RecordFate | null): void {
-    this.#runs.assign(range, fate);
+    if (fate !== null && this.#hasAlready(range, fate)) return;
+    for (const run of this.#sleeping.takeWithin(range)) this.#countSleeping(run, -1);
+    if (fate === null || range.first !== range.last || !this.#canSleep(fate)) {
+      this.#runs.assign(range, fate);
+      return;
+    }
+    this.#runs.assign(range, null);
+    this.#sleeping.add(range.first, fate);
+    this.#countSleeping({ ...range, fate }, 1);
   }
 
   /** Runs that have part in a range, by offset. */
-  within(range: OffsetRange): Iterable<RecordRun> {
-    return this.#runs.within(range);
+  *within(range: OffsetRange): Iterable<RecordRun> {
+    let sleeping = this.#sleeping.next(range.first);
+    for (const run of this.#runs.within(range)) {
+      while (sleeping !== null && sleeping.first < run.first) {
+        yield sleeping;
+        sleeping = this.#sleeping.next(sleeping.first + 1);
+      }
+      yield run;
+    }
+    while (sleeping !== null && sleeping.first <= range.last) {
+      yield sleeping;
+      sleeping = this.#sleeping.next(sleeping.first + 1);
+    }
   }
 
-  /** Every run, in no order. */
-  [Symbol.iterator](): Iterator<RecordRun> {
-    return this.#runs.all()[Symbol.iterator]();
+  /** Every run, in no order. What is changed meanwhile is given as it is then. */
+  *[Symbol.iterator](): Iterator<RecordRun> {
+    // Those asleep first: who wakes meanwhile is found among the others.
+    for (let run = this.#sleeping.next(0); run !== null; ) {
+      yield run;
+      run = this.#sleeping.next(run.first + 1);
+    }
+    yield* this.#runs.all();
   }
 
   /** What a member holds. */
@@ -162,7 +204,14 @@ export class SharePartition implements Iterable<RecordRun> {
   /** It is that time now: what is due by then becomes so, a bounded part of it at a time; see `nextDueMs`. */
   tick(nowMs: number): void {
     this.#nowMs = nowMs;
-    for (let count = 0; count < deadlinesPerTick; count++) {
+    let count = 0;
+    for (; count < deadlinesPerTick; count++) {
+      const run = this.#sleeping.takeAwake(nowMs);
+      if (run === null) break;
+      this.#countSleeping(run, -1);
+      this.#runs.assign(run, run.fate);
+    }
+    for (; count < deadlinesPerTick; count++) {
       const next = this.#deadlines.peek();
       if (next === undefined || next.atMs > nowMs) return;
       this.#deadlines.pop();
@@ -172,10 +221,11 @@ export class SharePartition implements Iterable<RecordRun> {
 
   /** When something is due next, Unix milliseconds; Infinity when nothing is. */
   nextDueMs(): number {
+    const wakeMs = this.#sleeping.nextWakeMs();
     for (;;) {
       const next = this.#deadlines.peek();
-      if (next === undefined) return Number.POSITIVE_INFINITY;
-      if (this.#isThere(next.run)) return next.atMs;
+      if (next === undefined) return wakeMs;
+      if (this.#isThere(next.run)) return Math.min(next.atMs, wakeMs);
       this.#deadlines.pop();
     }
   }
@@ -205,6 +255,18 @@ export class SharePartition implements Iterable<RecordRun> {
     if (this.#isThere(run)) this.#offer(run);
   }
 
+  // A failed record of a key holds its line while it is delayed, and so is known to it.
+  #canSleep({ phase, dueMs, keyHash, deliveries }: RecordFate): boolean {
+    return phase === "waiting" && dueMs > this.#nowMs && (keyHash < 0 || deliveries === 0);
+  }
+
+  // What a scan has found becomes part of the state as it is.
+  #hasAlready({ first, last }: OffsetRange, fate: RecordFate): boolean {
+    if (first !== last || !this.#canSleep(fate)) return false;
+    const run = this.#sleeping.find(first);
+    return run !== null && isSameFate(run.fate, fate);
+  }
+
   #isThere(run: RecordRun): boolean {
     return this.#runs.find(run.first) === run;
   }
@@ -224,14 +286,21 @@ export class SharePartition implements Iterable<RecordRun> {
     }
     if (phase === "leased" || run.fate.deliveries > 0) this.#hold(run);
     if (phase === "leased") {
-      this.#deadlines.push({ atMs: dueMs, run });
+      this.#setDeadline(dueMs, run);
       if (owner !== "") this.#setOf(owner).add(run);
       return;
     }
-    if (expiresAtMs < Number.POSITIVE_INFINITY) this.#deadlines.push({ atMs: expiresAtMs, run });
+    if (expiresAtMs < Number.POSITIVE_INFINITY) this.#setDeadline(expiresAtMs, run);
     this.#countDelayed(run, 1);
     if (dueMs <= this.#nowMs) this.#makeReady(run);
-    else this.#deadlines.push({ atMs: dueMs, run });
+    else this.#setDeadline(dueMs, run);
+  }
+
+  #setDeadline(atMs: number, run: RecordRun): void {
+    this.#deadlines.push({ atMs, run });
+    // Two for each run at most: the rest is of runs that have gone, leases of settled records above all.
+    if (this.#deadlines.size <= 4 * this.#runs.runCount + staleMin) return;
+    this.#deadlines.retain((each) => this.#isThere(each.run));
   }
 
   #removed(run: RecordRun): void {
@@ -277,13 +346,20 @@ export class SharePartition implements Iterable<RecordRun> {
     if (run.isOffered) return;
     run.isOffered = true;
     this.#ready.push(run);
+    if (this.#ready.size <= 2 * this.#runs.runCount + staleMin) return;
+    this.#ready.retain((each) => this.#isThere(each));
   }
 
   #hold({ first, fate: { keyHash } }: RecordRun): void {
     if (keyHash >= 0) this.#lines.hold(keyHash, first);
   }
 
-  #count(run: RecordRun, sign: 1 | -1): void {
+  #countSleeping(run: FatedRange, sign: 1 | -1): void {
+    this.#count(run, sign);
+    this.#counts.delayed += sign * lengthOf(run);
+  }
+
+  #count(run: FatedRange, sign: 1 | -1): void {
     const records = sign * lengthOf(run);
     this.#counts[run.fate.phase] += records;
     if (run.fate.phase !== "leaving") this.#counts.bytes += records * run.fate.bytes;

@@ -12,7 +12,10 @@ describe("heap", () => {
   });
 
   test("property: whatever goes in and out, the least comes first", () => {
-    const step = fc.oneof(fc.integer({ min: -9, max: 9 }), fc.constant("pop" as const));
+    const step = fc.oneof(
+      fc.integer({ min: -9, max: 9 }),
+      fc.constantFrom("pop" as const, "even" as const),
+    );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const heap = new Heap<{ readonly value: number }>((one, other) => one.value < other.value);
@@ -21,6 +24,9 @@ describe("heap", () => {
           if (each === "pop") {
             expect(heap.peek()?.value).toBe(model[0]);
             expect(heap.pop()?.value).toBe(model.shift());
+          } else if (each === "even") {
+            heap.retain(({ value }) => value % 2 === 0);
+            model.splice(0, model.length, ...model.filter((value) => value % 2 === 0));
           } else {
             heap.push({ value: each });
             model.push(each);

@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
-import { areAlike, freshFate, lengthOf } from "../../src/share/record-run.ts";
+import {
+  areAlike,
+  freshFate,
+  isSameFate,
+  lengthOf,
+  type RecordFate,
+} from "../../src/share/record-run.ts";
 
 test("both ends belong to a range", () => {
   expect(lengthOf({ first: 5, last: 5 })).toBe(1);
@@ -25,4 +31,23 @@ test("records with keys: never alike, each waits for its own turn", () => {
   const keyed = { ...freshFate(10), keyHash: 7 };
   expect(areAlike(keyed, keyed)).toBe(false);
   expect(areAlike(freshFate(10), keyed)).toBe(false);
+});
+
+test("fates: the same when everything is", () => {
+  const fate = freshFate(10);
+  expect(isSameFate(fate, { ...fate })).toBe(true);
+  const other: RecordFate = {
+    phase: "leased",
+    deliveries: 1,
+    dueMs: 1,
+    expiresAtMs: 1,
+    priority: 1,
+    keyHash: 1,
+    owner: "m",
+    reason: "r",
+    bytes: 1,
+  };
+  for (const name of Object.keys(fate) as (keyof RecordFate)[]) {
+    expect(isSameFate(fate, { ...fate, [name]: other[name] })).toBe(false);
+  }
 });

@@ -139,6 +139,52 @@ describe("share partition: time", () => {
   });
 });
 
+describe("share partition: many that sleep", () => {
+  test("delayed single records: counted, found and settled like others", () => {
+    const partition = partitionOf([{ dueMs: 50 }, {}, { dueMs: 40, keyHash: 7 }, { dueMs: 30 }]);
+    expect(partition.counts).toEqual({ waiting: 4, delayed: 3, leased: 0, leaving: 0, bytes: 40 });
+    expect([partition.runCount, partition.undelayedRunCount]).toEqual([4, 1]);
+    expect([partition.find(2)?.fate, partition.startOffset]).toEqual([
+      fateOf({ dueMs: 40, keyHash: 7 }),
+      0,
+    ]);
+    const within = [...partition.within({ first: 0, last: 2 })];
+    expect(within.map(({ first }) => first)).toEqual([0, 1, 2]);
+    partition.assign({ first: 0, last: 1 }, null);
+    expect([partition.startOffset, partition.nextDueMs()]).toEqual([2, 30]);
+    partition.tick(40);
+    expect(readyOf(partition)).toEqual([2, 3]);
+    expect(partition.counts).toMatchObject({ waiting: 2, delayed: 0, bytes: 20 });
+  });
+
+  test("given the fate it has: as if nothing had been said", () => {
+    const partition = partitionOf([{ dueMs: 50 }]);
+    partition.assign(single(0), fateOf({ dueMs: 50 }));
+    expect([partition.counts.delayed, partition.runCount]).toEqual([1, 1]);
+    partition.assign(single(0), fateOf({ dueMs: 60 }));
+    partition.tick(59);
+    expect(readyOf(partition)).toEqual([]);
+    partition.tick(60);
+    expect(readyOf(partition)).toEqual([0]);
+  });
+
+  test("a failed record of a key holds the others up while it is delayed", () => {
+    const partition = partitionOf([{ keyHash: 7, deliveries: 1, dueMs: 50 }, { keyHash: 7 }]);
+    expect(readyOf(partition)).toEqual([]);
+    partition.tick(50);
+    expect(readyOf(partition)).toEqual([0]);
+  });
+
+  test("leases that were settled long before they lapse: are not remembered", () => {
+    const partition = partitionOf([]);
+    for (let offset = 0; offset < 10_000; offset++) {
+      partition.assign(single(offset), fateOf({ phase: "leased", deliveries: 1, dueMs: 1e9 }));
+      partition.assign(single(offset), null);
+    }
+    expect(partition.deadlineCount).toBeLessThan(2000);
+  });
+});
+
 describe("share partition: what is known of it", () => {
   test("start offset: the first record that is not settled, else the end of the scan", () => {
     const partition = partitionOf([null, {}, null, { phase: "leaving" }]);
