@@ -1,12 +1,12 @@
 // The changes that one command makes to one share partition, gathered until they become events.
 
+import type { Change } from "./packed-runs.ts";
 import { areAlike, type OffsetRange, type RecordFate } from "./record-run.ts";
-import type { ShareEvent } from "./share-events.ts";
+import type { ShareEvent, SharePlace } from "./share-events.ts";
 import type { ShareCounts, SharePartition } from "./share-partition.ts";
 
-interface Change extends OffsetRange {
-  readonly fate: RecordFate | null;
-}
+/** So many runs are one event at most: about 20 kB. */
+export const runsPerEvent = 500;
 
 /** Changes of one partition. */
 export class PartitionChanges {
@@ -43,13 +43,7 @@ export class PartitionChanges {
     const place = { group: this.#group, topic, partition };
     const all = frontier > header.frontier ? [...changes, ...this.#passedOver(changes)] : changes;
     return [
-      ...all.map(({ first, last, fate }) => ({
-        kind: "run" as const,
-        ...place,
-        first,
-        last,
-        fate,
-      })),
+      ...runEvents(place, all),
       { kind: "partition", ...place, header: { ...header, frontier, counts: this.#counts } },
     ];
   }
@@ -74,6 +68,24 @@ export class PartitionChanges {
     }
     return passed;
   }
+}
+
+/** The events of runs: of so many each at most. */
+export function* runEvents(
+  place: SharePlace,
+  changes: Iterable<Change>,
+  most: number = runsPerEvent,
+): Iterable<ShareEvent> {
+  let runs: Change[] = [];
+  for (const change of changes) {
+    runs.push(change);
+    if (runs.length < most) continue;
+    yield { kind: "runs", ...place, runs };
+    runs = [];
+  }
+  const [only] = runs;
+  if (runs.length > 1) yield { kind: "runs", ...place, runs };
+  else if (only !== undefined) yield { kind: "run", ...place, ...only };
 }
 
 function isEqual(one: ShareCounts, other: ShareCounts): boolean {

@@ -1,7 +1,7 @@
 // What becomes of records that will not be delivered any more: dead letters, or nothing where there are none.
 
 import type { PartitionChanges } from "./changes.ts";
-import { lengthOf, type OffsetRange, type RecordFate } from "./record-run.ts";
+import { lengthOf, type FatedRange } from "./record-run.ts";
 import type { ShareGroup } from "./share-machine.ts";
 
 /** Why records are given up. Anything else is a receiver's own word. */
@@ -10,8 +10,6 @@ export const givingUpReasons = {
   lapsed: "lease lapsed",
   overflow: "overflow",
 } as const;
-
-type FatedRange = OffsetRange & { readonly fate: RecordFate };
 
 /** Gives records up: they leave for the dead-letter topic, if there is one. */
 export function givenUp(

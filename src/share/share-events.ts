@@ -5,6 +5,7 @@
 //   {"kind":"group","group":G}                                            its settings; null: the group is gone
 //   {"kind":"partition","group":G,"topic":T,"partition":P}                frontier, epoch, counts; null: forgotten
 //   {"kind":"run","group":G,"topic":T,"partition":P,"first":F,"last":L}   the fate of these records; null: settled
+//   {"kind":"runs","group":G,"topic":T,"partition":P,"first":F}           the same of many runs, the first at F: packed
 //   {"kind":"move","group":G,"topic":T,"partition":P}                     records that leave; null: they have left
 //
 // A run gives each of its offsets a value, and takes it from whatever run it had before. Each value has a `version`,
@@ -13,6 +14,7 @@
 import { Type } from "../base/schema.ts";
 import { EventReader, jsonEvent } from "../coordinator/event-json.ts";
 import type { EncodedEvent } from "../coordinator/state-machine.ts";
+import { type Change, packedRuns, packedSchema, unpackedRuns } from "./packed-runs.ts";
 import { freshFate, type OffsetRange, type RecordFate } from "./record-run.ts";
 import type { Move, ShareHeader } from "./share-partition.ts";
 import type { GivenSettings } from "./share-settings.ts";
@@ -29,6 +31,7 @@ export type ShareEvent =
   | { readonly kind: "group"; readonly group: string; readonly settings: GivenSettings | null }
   | ({ readonly kind: "partition"; readonly header: ShareHeader | null } & SharePlace)
   | ({ readonly kind: "run"; readonly fate: RecordFate | null } & SharePlace & OffsetRange)
+  | ({ readonly kind: "runs"; readonly runs: readonly Change[] } & SharePlace)
   | ({ readonly kind: "move"; readonly move: Move | null } & SharePlace);
 
 const version = 1;
@@ -99,6 +102,11 @@ export function encodeShareEvent(event: ShareEvent): EncodedEvent {
       const { first, last, fate } = event;
       return jsonEvent({ ...place, first, last }, fate === null ? null : writtenFate(fate));
     }
+    case "runs": {
+      const { runs } = event;
+      const first = runs[0]?.first ?? 0;
+      return jsonEvent({ ...place, first }, { version, ...packedRuns(runs) });
+    }
   }
 }
 
@@ -116,7 +124,9 @@ export function decodeShareEvent(key: Uint8Array, value: Uint8Array | null): Sha
     if (content === null) return { kind, group, settings: null };
     return { kind, group, settings: reader.checked(groupSchema, content).settings };
   }
-  if (kind !== "partition" && kind !== "run" && kind !== "move") return null;
+  if (kind !== "partition" && kind !== "run" && kind !== "runs" && kind !== "move") {
+    return null;
+  }
   if (topic === undefined || partition === undefined) {
     throw reader.unreadable("it names no partition");
   }
@@ -129,7 +139,13 @@ export function decodeShareEvent(key: Uint8Array, value: Uint8Array | null): Sha
   if (kind === "move") {
     return { kind, ...place, move: content === null ? null : readMove(content) };
   }
-  if (first === undefined || last === undefined) throw reader.unreadable("it names no offsets");
+  if (first === undefined) throw reader.unreadable("it names no offsets");
+  if (kind === "runs") {
+    const runs = unpackedRuns(reader.checked(packedSchema, content), first);
+    if (runs === null) throw reader.unreadable("a run has a fate that is not told");
+    return { kind, ...place, runs };
+  }
+  if (last === undefined) throw reader.unreadable("it names no last offset");
   const fate = content === null ? null : readFate(content);
   return { kind, ...place, first, last, fate };
 }

@@ -1,6 +1,8 @@
 // All share groups of one coordinator as a state that events build.
 
 import type { EncodedEvent, StateMachine } from "../coordinator/state-machine.ts";
+import { runEvents, runsPerEvent } from "./changes.ts";
+import type { Change } from "./packed-runs.ts";
 import {
   decodeShareEvent,
   encodeShareEvent,
@@ -71,6 +73,12 @@ export class ShareGroup {
 /** Groups by name. */
 export class ShareMachine implements StateMachine<ShareEvent> {
   readonly #groups = new Map<string, ShareGroup>();
+  readonly #snapshotRuns: number;
+
+  /** @param snapshotRuns How many runs an event of a snapshot holds at most. */
+  constructor(snapshotRuns: number = runsPerEvent) {
+    this.#snapshotRuns = snapshotRuns;
+  }
 
   /** Every group, in the order they were made. */
   groups(): Iterable<ShareGroup> {
@@ -94,6 +102,11 @@ export class ShareMachine implements StateMachine<ShareEvent> {
         // A part whose partition comes with a later snapshot event has nothing to add: its fate comes again as well.
         this.#partitionOf(event)?.assign(event, event.fate);
         return;
+      case "runs": {
+        const partition = this.#partitionOf(event);
+        if (partition !== null) for (const run of event.runs) partition.assign(run, run.fate);
+        return;
+      }
       case "move": {
         const partition = this.#partitionOf(event);
         if (partition !== null) partition.move = event.move;
@@ -116,6 +129,7 @@ export class ShareMachine implements StateMachine<ShareEvent> {
       for (const partition of group.partitions()) {
         yield* snapshotOf(partition, {
           group: group.name,
+          runs: this.#snapshotRuns,
           isThere: () => this.#has(group, partition),
         });
       }
@@ -169,17 +183,22 @@ export class ShareMachine implements StateMachine<ShareEvent> {
 // What goes away or begins anew between two events has told so in the log itself: an event of the old would undo it.
 function* snapshotOf(
   partition: SharePartition,
-  { group, isThere }: { readonly group: string; readonly isThere: () => boolean },
+  how: { readonly group: string; readonly runs: number; readonly isThere: () => boolean },
 ): Iterable<ShareEvent> {
+  const { group, runs, isThere } = how;
   const { topic, partition: number } = partition;
   const place = { group, topic, partition: number };
   if (!isThere()) return;
   yield { kind: "partition", ...place, header: partition.header };
   if (!isThere()) return;
   if (partition.move !== null) yield { kind: "move", ...place, move: partition.move };
+  yield* runEvents(place, keptRunsOf(partition, isThere), runs);
+}
+
+function* keptRunsOf(partition: SharePartition, isThere: () => boolean): Iterable<Change> {
   for (const { first, last, fate } of partition) {
     if (!isThere()) return;
     // What lies above the frontier is found again by a scan.
-    if (first < partition.header.frontier) yield { kind: "run", ...place, first, last, fate };
+    if (first < partition.header.frontier) yield { first, last, fate };
   }
 }

@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { PartitionChanges } from "../../src/share/changes.ts";
+import type { Change } from "../../src/share/packed-runs.ts";
 import type { OffsetRange, RecordFate } from "../../src/share/record-run.ts";
+import type { ShareEvent } from "../../src/share/share-events.ts";
 import { fateOf, fatesOf, ShareState } from "../support/share-states.ts";
 
 function changesOf(state: ShareState): PartitionChanges {
@@ -24,7 +26,7 @@ describe("changes", () => {
     expect(state.partition.header.counts).toMatchObject({ acked: 3, nacked: 0 });
   });
 
-  test("neighbours with one fate are one event; others stand alone", () => {
+  test("neighbours with one fate are one run; others stand alone", () => {
     const state = new ShareState();
     state.found(0, 6);
     const changes = changesOf(state);
@@ -33,10 +35,8 @@ describe("changes", () => {
     changes.assign({ first: 3, last: 3 }, leased);
     changes.assign({ first: 4, last: 4 }, leased);
     changes.assign({ first: 5, last: 5 }, { ...leased, bytes: 11 });
-    const runs = changes.events().flatMap((each) => {
-      return each.kind === "run" ? [[each.first, each.last, each.fate?.phase ?? null]] : [];
-    });
-    expect(runs).toEqual([
+    const runs = changes.events().flatMap(runsOf);
+    expect(runs.map(({ first, last, fate }) => [first, last, fate?.phase ?? null])).toEqual([
       [0, 2, null],
       [3, 4, "leased"],
       [5, 5, "leased"],
@@ -48,12 +48,24 @@ describe("changes", () => {
     state.found(0, 9);
     const first = changesOf(state);
     first.assign({ first: 8, last: 8 }, null);
-    expect(state.apply(first).filter(({ kind }) => kind === "run")).toHaveLength(9);
+    expect(state.apply(first).flatMap(runsOf)).toHaveLength(9);
     expect(state.partition.header.frontier).toBe(9);
     const second = changesOf(state);
     second.assign({ first: 4, last: 4 }, null);
-    expect(state.apply(second).filter(({ kind }) => kind === "run")).toHaveLength(1);
+    expect(state.apply(second).flatMap(runsOf)).toHaveLength(1);
     expect(state.partition.header.frontier).toBe(9);
+  });
+
+  test("many runs: few events, of a bounded size each, then the header", () => {
+    const state = new ShareState();
+    const changes = changesOf(state);
+    for (let offset = 0; offset < 2400; offset += 2) {
+      changes.assign({ first: offset, last: offset }, fateOf({ dueMs: 1 + offset }));
+    }
+    const events = state.apply(changes);
+    expect(events.map(({ kind }) => kind)).toEqual(["runs", "runs", "runs", "partition"]);
+    expect(events.map((each) => runsOf(each).length)).toEqual([500, 500, 200, 0]);
+    expect(state.partition.find(2398)?.fate).toEqual(fateOf({ dueMs: 2399 }));
   });
 
   test("property: what was passed over becomes part of the state exactly once, as it was found", () => {
@@ -81,7 +93,7 @@ describe("changes", () => {
             changes.assign({ first: offset, last: offset }, isSettled ? null : leased);
           }
           const events = state.apply(changes);
-          const told = events.flatMap((each) => (each.kind === "run" ? offsetsOf(each) : []));
+          const told = events.flatMap((each) => runsOf(each).flatMap(offsetsOf));
           expect(new Set(told).size).toBe(told.length);
           for (const event of events) stored.machine.apply(event);
         }
@@ -95,6 +107,11 @@ describe("changes", () => {
     );
   });
 });
+
+function runsOf(event: ShareEvent): readonly Change[] {
+  if (event.kind === "runs") return event.runs;
+  return event.kind === "run" ? [event] : [];
+}
 
 function offsetsOf({ first, last }: OffsetRange): readonly number[] {
   return Array.from({ length: last - first + 1 }, (_, index) => first + index);

@@ -40,6 +40,15 @@ const events: readonly ShareEvent[] = [
   { kind: "run", ...place, first: 5, last: 9, fate: fateOf() },
   { kind: "run", ...place, first: 0, last: 0, fate: full },
   { kind: "run", ...place, first: 5, last: 9, fate: null },
+  {
+    kind: "runs",
+    ...place,
+    runs: [
+      { first: 7, last: 7, fate: full },
+      { first: 8, last: 20, fate: null },
+      { first: 2, last: 3, fate: fateOf() },
+    ],
+  },
   { kind: "move", ...place, move },
   { kind: "move", ...place, move: null },
 ];
@@ -66,6 +75,7 @@ describe("share events", () => {
     expect(decoded({ kind: "later" }, { version: 1 })).toBeNull();
     expect(decoded({ kind: "group", group: "g" }, { version: 2, settings: 5 })).toBeNull();
     expect(decoded({ kind: "run", ...place }, { version: 2 })).toBeNull();
+    expect(decoded({ kind: "runs", ...place }, { version: 2 })).toBeNull();
   });
 
   test("a field that is not known: does not keep an event from being read", () => {
@@ -85,6 +95,13 @@ describe("share events", () => {
       "a phase that is none",
       { kind: "run", ...place, first: 0, last: 0 },
       { version: 1, bytes: 1, phase: "x" },
+    ],
+    ["a run without an end", { kind: "run", ...place, first: 0 }, { version: 1, bytes: 1 }],
+    ["runs that are none", { kind: "runs", ...place, first: 0 }, { version: 1, fates: [] }],
+    [
+      "a run with a fate that is not told",
+      { kind: "runs", ...place, first: 0 },
+      { version: 1, fates: [], runs: [[0, 1, 0, 10]] },
     ],
     ["a move without offsets", { kind: "move", ...place }, { version: 1, ...move, offsets: null }],
   ])("broken: %s: KAFKA_STORAGE_ERROR", (_, key, value) => {

@@ -24,8 +24,8 @@ function stateOf(machine: ShareMachine): unknown {
     .sort((one, other) => one.name.localeCompare(other.name));
 }
 
-function replayed(events: Iterable<ShareEvent>): ShareMachine {
-  const machine = new ShareMachine();
+function replayed(events: Iterable<ShareEvent>, snapshotRuns?: number): ShareMachine {
+  const machine = new ShareMachine(snapshotRuns);
   for (const event of events) {
     const { key, value } = machine.encode(event);
     const read = machine.decode(key, value);
@@ -95,6 +95,21 @@ describe("share machine", () => {
     expect(runs).toEqual([4]);
   });
 
+  test("many runs: a few events of a snapshot, packed", () => {
+    const machine = new ShareMachine();
+    machine.apply({ kind: "partition", ...place, header: header(1, 2000) });
+    const partition = machine.find("g")?.find("t", 0);
+    for (let first = 0; first < 1100; first++) {
+      const fate = fateOf({ dueMs: 1_700_000_000_000 + ((first * 7919) % 3_600_000) });
+      partition?.assign({ first, last: first }, fate);
+    }
+    const events = [...machine.snapshot()].filter(({ kind }) => kind === "runs");
+    expect(events).toHaveLength(3);
+    const bytes = events.map((each) => machine.encode(each).value?.length ?? 0);
+    expect(Math.max(...bytes)).toBeLessThan(500 * 32);
+    expect(stateOf(replayed(machine.snapshot()))).toEqual(stateOf(machine));
+  });
+
   test("property: a snapshot written while events happen: replayed from its start it is the same state", () => {
     const groups = fc.constantFrom("a", "b");
     const places = fc.record({
@@ -103,7 +118,8 @@ describe("share machine", () => {
       partition: fc.nat(1),
     });
     const fate = fc.option(
-      fc.nat(3).map((deliveries) => fateOf({ deliveries })),
+      // Some are delayed, single ones of them asleep until their time comes.
+      fc.tuple(fc.nat(3), fc.nat(3)).map(([deliveries, dueMs]) => fateOf({ deliveries, dueMs })),
       { freq: 3 },
     );
     const happening: fc.Arbitrary<ShareEvent> = fc.oneof(
@@ -141,14 +157,18 @@ describe("share machine", () => {
       },
     );
     const before = fc.array(happening, { minLength: 10, maxLength: 25 });
-    const meanwhile = fc.array(fc.oneof(fc.constant("slice" as const), happening), {
-      minLength: 5,
-      maxLength: 25,
-    });
+    const meanwhile = fc.array(
+      fc.oneof(fc.constantFrom("slice" as const, "tick" as const), happening),
+      {
+        minLength: 5,
+        maxLength: 25,
+      },
+    );
     fc.assert(
       fc.property(before, meanwhile, (first, then) => {
-        const machine = replayed(first);
+        const machine = replayed(first, 2);
         const log: ShareEvent[] = [];
+        let nowMs = 0;
         const snapshot = machine.snapshot()[Symbol.iterator]();
         const write = (): boolean => {
           const next = snapshot.next();
@@ -158,6 +178,13 @@ describe("share machine", () => {
         for (const each of then) {
           if (each === "slice") {
             write();
+            continue;
+          }
+          if (each === "tick") {
+            nowMs++;
+            for (const group of machine.groups()) {
+              for (const partition of group.partitions()) partition.tick(nowMs);
+            }
             continue;
           }
           // Commands speak of what is there.
