@@ -139,6 +139,7 @@ export class Deliveries {
     try {
       const reads = await readWishes(engine.options.source, group, { ...request, wishes });
       if (reads.gone.size > 0) this.#forget(group, reads.gone);
+      await this.#makeAllKnown(group, reads);
       // Where nothing can be read there is nothing to change either: a change would wake the one who asks.
       if (request.signal?.aborted === true || reads.parts.length === 0) {
         reads.release();
@@ -208,7 +209,6 @@ export class Deliveries {
   }
 
   #lease(group: ShareGroup, reads: DeliveryReads, terms: LeaseTerms): Attempt {
-    for (const { partition, first } of reads.parts) this.#makeKnown(group, partition, first);
     let leases: readonly Lease[] = [];
     const durable = this.#engine.run(group.name, (nowMs) => {
       const decision = decideLease(group, reads.parts, { ...terms, nowMs });
@@ -223,22 +223,34 @@ export class Deliveries {
     return { ranges, leaseMs: terms.leaseMs, durable, release: () => reads.release() };
   }
 
-  // What a scan found before the offset becomes part of the state, a bounded number of runs at a time.
-  #makeKnown(group: ShareGroup, partition: SharePartition, offset: number): void {
+  async #makeAllKnown(group: ShareGroup, reads: DeliveryReads): Promise<void> {
+    const firsts = new Map<SharePartition, number>();
+    for (const { partition, first } of reads.parts) {
+      firsts.set(partition, Math.max(first, firsts.get(partition) ?? 0));
+    }
+    try {
+      for (const [partition, first] of firsts) await this.#makeKnown(group, partition, first);
+    } catch (error) {
+      reads.release();
+      throw error;
+    }
+  }
+
+  // What a scan found before the offset becomes part of the state, a bounded number of runs at a time: they may be
+  // millions, and others want their turn.
+  async #makeKnown(group: ShareGroup, partition: SharePartition, offset: number): Promise<void> {
     while (group.find(partition.topic, partition.partition) === partition) {
       const changes = new PartitionChanges(group.name, partition);
       let runs = 0;
       const range = { first: partition.header.frontier, last: offset - 1 };
       for (const run of partition.within(range)) {
-        if (run.first < range.first || ++runs > passedOverMax) break;
-        changes.assign({ first: run.first, last: Math.min(run.last, range.last) }, run.fate);
+        if (++runs > passedOverMax) break;
+        const first = Math.max(run.first, range.first);
+        changes.assign({ first, last: Math.min(run.last, range.last) }, run.fate);
       }
       if (runs <= passedOverMax) return;
-      const before = partition.header.frontier;
       const events = changes.events();
-      const made = this.#engine.run(group.name, () => ({ events, reply: undefined }));
-      made.catch(() => undefined);
-      if (partition.header.frontier === before) return;
+      await this.#engine.run(group.name, () => ({ events, reply: undefined }));
     }
   }
 
