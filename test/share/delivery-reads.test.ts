@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { type DeliveryReads, readWishes } from "../../src/share/delivery-reads.ts";
 import type { Wish } from "../../src/share/leasing.ts";
 import { recordsOf } from "../support/batches.ts";
+import { fateOf } from "../support/share-states.ts";
 import { ShareWorld } from "../support/share-processes.ts";
 
 async function scannedWorld(values: readonly string[]): Promise<ShareWorld> {
@@ -43,6 +44,21 @@ describe("delivery reads", () => {
     reads.release();
     reads.release();
     expect(world.source.lent).toBe(0);
+  });
+
+  test("wishes far apart: little is read for each", async () => {
+    const world = await scannedWorld(Array.from({ length: 400 }, () => "x".repeat(1000)));
+    const { partition } = wishOf(world, 0, 0);
+    const wishes = [0, 2, 4, 150, 399].map((first) => {
+      partition.assign({ first, last: first }, fateOf({ deliveries: 1, bytes: 1100 }));
+      return wishOf(world, first, first);
+    });
+    const reads = await read(world, wishes);
+    expect(rangesOf(reads).map(([first]) => first)).toEqual([0, 2, 4, 150, 399]);
+    expect(world.source.fetches.length).toBe(3);
+    const batches = new Set(reads.parts.map((part) => part.batches));
+    expect([...batches].reduce((sum, { length }) => sum + length, 0)).toBeLessThan(16_000);
+    reads.release();
   });
 
   test("bytes run out: less than was wished, but the first batch however large", async () => {
