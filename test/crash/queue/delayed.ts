@@ -1,5 +1,5 @@
 // `npm run torture:delays -- --messages 1000000`: many delayed messages over an hour of simulated time, with the memory
-// that they take.
+// and the processor time that they take.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,6 +8,13 @@ import { parseArgs } from "node:util";
 import { openEngine } from "../../../src/engine.ts";
 import { type DelayedFacts, delayedMessages } from "../../support/delayed-messages.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
+
+const help = `usage: npm run torture:delays -- [--messages 1000000] [--step-ms 1000] [--seed N]
+
+Sends messages whose delays lie anywhere within an hour, and lets the hour pass in steps of a simulated clock. Each must
+come once, in the step in which it falls due. Exits with 1 when one did not, or when the run broke off.
+
+  npm run torture:delays -- --messages 100000 --seed 7`;
 
 const { values } = parseArgs({
   options: {
@@ -18,18 +25,43 @@ const { values } = parseArgs({
   },
 });
 
-if (values.help) {
-  console.log("usage: npm run torture:delays -- [--messages 1000000] [--step-ms 1000] [--seed N]");
-} else {
+// Set apart while the run goes on: a process that ends for want of anything to wait for has not come to the end.
+let isDone = false;
+let residentMax = 0;
+const startedAt = performance.now();
+
+if (values.help) console.log(help);
+else await main();
+
+async function main(): Promise<void> {
+  process.on("exit", () => {
+    if (isDone) return;
+    console.error(`broke off after ${seconds()} s: nothing was left to wait for`);
+    process.exitCode = 1;
+  });
   const path = mkdtempSync(join(tmpdir(), "varve-delays-"));
   console.log(`seed ${values.seed}, data in ${path}`);
-  const startedAt = performance.now();
+  try {
+    const isRight = await run(path);
+    if (isRight) rmSync(path, { recursive: true });
+    process.exitCode = isRight ? 0 : 1;
+  } catch (error) {
+    const { message, cause } = error as Error;
+    console.error(`broke off after ${seconds()} s: ${message}${cause ? ` (${cause})` : ""}`);
+    process.exitCode = 1;
+  }
+  isDone = true;
+}
+
+async function run(path: string): Promise<boolean> {
+  const messages = Number(values.messages);
   const clock = new FakeClock();
   const engine = await openEngine({ path, clock });
   const facts = await delayedMessages(engine, clock, {
-    messages: Number(values.messages),
+    messages,
     seed: Number(values.seed),
     stepMs: Number(values["step-ms"]),
+    onSent: () => tell("sent", null),
     onMinute: (minute, each) => {
       if (minute === 1 || minute % 10 === 0) tell(`minute ${minute}`, each);
     },
@@ -37,18 +69,27 @@ if (values.help) {
   tell("the end", facts);
   for (const problem of facts.problems.slice(0, 20)) console.log(problem);
   await engine.close();
-  const isRight = facts.received === Number(values.messages) && facts.problems.length === 0;
-  if (isRight) rmSync(path, { recursive: true });
-  process.exitCode = isRight ? 0 : 1;
+  return facts.received === messages && facts.problems.length === 0;
+}
 
-  function tell(when: string, { received, problems }: DelayedFacts): void {
-    const { heapUsed, rss } = process.memoryUsage();
-    const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);
-    console.log(
-      `${when}: ${received} received, ${problems.length} problems, ` +
-        `heap ${megabytes(heapUsed)} MB, resident ${megabytes(rss)} MB, ${seconds} s`,
-    );
-  }
+function tell(when: string, facts: DelayedFacts | null): void {
+  const { heapUsed, arrayBuffers, rss } = process.memoryUsage();
+  residentMax = Math.max(residentMax, rss);
+  const { user, system } = process.cpuUsage();
+  const came =
+    facts === null
+      ? ""
+      : `${facts.received} received, ${facts.problems.length} problems, ` +
+        `latest ${facts.latestMs} ms after its time, `;
+  console.log(
+    `${when}: ${came}heap ${megabytes(heapUsed)} MB, buffers ${megabytes(arrayBuffers)} MB, ` +
+      `resident ${megabytes(rss)} MB (most ${megabytes(residentMax)}), ` +
+      `processor ${((user + system) / 1e6).toFixed(0)} s, ${seconds()} s`,
+  );
+}
+
+function seconds(): string {
+  return ((performance.now() - startedAt) / 1000).toFixed(0);
 }
 
 function megabytes(bytes: number): string {
