@@ -4,7 +4,7 @@ import { LogError } from "../base/error.ts";
 import { Turns } from "../broker/turns.ts";
 import type { TopicPartition } from "../services.ts";
 import { PartitionChanges } from "./changes.ts";
-import { type DeliveryReads, readWishes } from "./delivery-reads.ts";
+import { type DeliveryReads, type ReadWish, readWishes } from "./delivery-reads.ts";
 import { decideLease, type Lease, type LeaseTerms, type Wish } from "./leasing.ts";
 import { lengthOf } from "./record-run.ts";
 import type { ShareCore } from "./share-core.ts";
@@ -219,7 +219,7 @@ export class Deliveries {
     let count = 0;
     for (const lease of leases) count += lengthOf(lease);
     this.#throttleOf(group.name).take(count);
-    const ranges = leases.map((lease) => ({ ...lease, batches: batchesOf(lease, reads) }));
+    const ranges = deliveredOf(leases, reads);
     return { ranges, leaseMs: terms.leaseMs, durable, release: () => reads.release() };
   }
 
@@ -301,13 +301,18 @@ function nothing(leaseMs: number): Attempt {
   return { ranges: [], leaseMs, durable: Promise.resolve(), release: () => undefined };
 }
 
-function batchesOf(lease: Lease, { parts }: DeliveryReads): Uint8Array {
-  const part = parts.find(
-    ({ partition, first }) =>
-      partition.topic === lease.topic &&
-      partition.partition === lease.partition &&
-      first === lease.first,
-  );
-  if (part === undefined) throw new Error("a lease without its bytes");
-  return part.batches;
+// Leases have the order of the parts that were read; some parts may have none.
+function deliveredOf(leases: readonly Lease[], { parts }: DeliveryReads): readonly Delivered[] {
+  let at = 0;
+  return leases.map((lease) => {
+    while (at < parts.length && !isOf(lease, parts[at])) at++;
+    const part = parts[at++];
+    if (part === undefined) throw new Error("a lease without its bytes");
+    return { ...lease, batches: part.batches };
+  });
+}
+
+function isOf({ topic, partition, first }: Lease, part: ReadWish | undefined): boolean {
+  const place = part?.partition;
+  return part?.first === first && place?.topic === topic && place.partition === partition;
 }

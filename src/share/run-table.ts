@@ -109,25 +109,30 @@ export class RunTable {
 
   #assignInBlock(range: OffsetRange, fate: RecordFate | null): void {
     const block = blockOf(range.first);
-    const runs = this.#blocks.get(block) ?? [];
+    let runs = this.#blocks.get(block);
+    if (runs === undefined) {
+      if (fate === null) return;
+      runs = [];
+      this.#blocks.set(block, runs);
+    }
     let from = indexAtOrBelow(runs, range.first);
     if (from < 0 || (runs[from]?.last ?? -1) < range.first) from++;
     let to = from;
     while (to < runs.length && (runs[to]?.first ?? 0) <= range.last) to++;
-    const taken = runs.slice(from, to);
+    const [head, tail] = to > from ? [runs[from], runs[to - 1]] : [];
     const pieces: RecordRun[] = [];
-    const [head] = taken;
-    const tail = taken.at(-1);
     if (head !== undefined && head.first < range.first) {
       pieces.push({ ...head, last: range.first - 1 });
     }
-    if (fate !== null) pieces.push({ ...range, fate, isDue: false, isOffered: false });
+    if (fate !== null) {
+      const { first, last } = range;
+      pieces.push({ first, last, fate, isDue: false, isOffered: false });
+    }
     if (tail !== undefined && tail.last > range.last) {
       pieces.push({ ...tail, first: range.last + 1 });
     }
-    runs.splice(from, taken.length, ...pieces);
-    if (runs.length > 0) this.#blocks.set(block, runs);
-    else this.#blocks.delete(block);
+    const taken = runs.splice(from, to - from, ...pieces);
+    if (runs.length === 0) this.#blocks.delete(block);
     this.#runCount += pieces.length - taken.length;
     for (const run of taken) this.#listener.removed(run);
     for (const run of pieces) this.#listener.added(run);
