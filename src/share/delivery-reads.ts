@@ -1,6 +1,6 @@
 // Reads the stored batches of records that are about to be leased.
 
-import type { FetchPartitionResult } from "../services.ts";
+import type { FetchResult } from "../services.ts";
 import { nextFetchedOffset } from "./fetched-end.ts";
 import type { Wish } from "./leasing.ts";
 import { lengthOf } from "./record-run.ts";
@@ -33,6 +33,7 @@ const leastBytes = 4 * 1024;
 const recordOverheadBytes = 32;
 // What lies between two wishes is read along with them when it is no more than this.
 const gapRecordsMax = 100;
+const readsAtOnce = 8;
 
 /** Reads wishes until the bytes are used up; the first batch comes however large. */
 export async function readWishes(
@@ -41,35 +42,11 @@ export async function readWishes(
   { wishes, maxBytes }: { readonly wishes: readonly Wish[]; readonly maxBytes: number },
 ): Promise<DeliveryReads> {
   const parts: ReadWish[] = [];
-  const gone = new Map<SharePartition, number>();
-  const releases: (() => void)[] = [];
-  const release = (): void => {
-    for (const each of releases.splice(0)) each();
-  };
-  const reads = new Map<SharePartition, Read[]>();
-  let leftBytes = maxBytes;
-  const read = async (index: number, wish: Wish, from: number): Promise<Read | null> => {
-    const { partition } = wish;
-    const known = reads.get(partition)?.findLast((each) => each.from <= from && from < each.to);
-    if (known !== undefined) return known;
-    if (leftBytes <= 0) return null;
-    const to = goodReadEnd(wishes, index);
-    const { result, release: free } = await fetchFrom(source, group, { wish, from, to, leftBytes });
-    releases.push(free);
-    if (result.error === "OFFSET_BELOW_LOG_START") gone.set(partition, result.logStartOffset);
-    const { batches } = result;
-    if (batches.length === 0) return null;
-    leftBytes -= batches.length;
-    const made = { from, to: nextFetchedOffset(batches, from), batches };
-    const ofPartition = reads.get(partition);
-    if (ofPartition === undefined) reads.set(partition, [made]);
-    else ofPartition.push(made);
-    return made;
-  };
+  const reader = new WishReader(source, group, { wishes, maxBytes });
   try {
     for (const [index, wish] of wishes.entries()) {
       for (let at = wish.first; at <= wish.last; ) {
-        const found = await read(index, wish, at);
+        const found = reader.find(wish, at) ?? (await reader.readFrom(index, at));
         if (found === null || found.to <= at) break;
         const last = Math.min(wish.last, found.to - 1);
         parts.push({ ...wish, first: at, last, batches: found.batches });
@@ -77,50 +54,134 @@ export async function readWishes(
       }
     }
   } catch (error) {
-    release();
+    reader.release();
     throw error;
   }
-  return { parts, gone, release };
+  return { parts, gone: reader.gone, release: () => reader.release() };
 }
 
-// The last record of the wishes that follow each other closely: one read for all of them. Those that lie far apart are
-// read alone, or each would cost as much as many.
-function goodReadEnd(wishes: readonly Wish[], index: number): number {
+interface Place {
+  readonly partition: SharePartition;
+  readonly from: number;
+  readonly maxBytes: number;
+}
+
+class WishReader {
+  readonly gone = new Map<SharePartition, number>();
+  readonly #source: ShareSource;
+  readonly #group: ShareGroup;
+  readonly #wishes: readonly Wish[];
+  readonly #reads = new Map<SharePartition, Read[]>();
+  readonly #releases: (() => void)[] = [];
+  #leftBytes: number;
+
+  constructor(
+    source: ShareSource,
+    group: ShareGroup,
+    { wishes, maxBytes }: { readonly wishes: readonly Wish[]; readonly maxBytes: number },
+  ) {
+    this.#source = source;
+    this.#group = group;
+    this.#wishes = wishes;
+    this.#leftBytes = maxBytes;
+  }
+
+  /** What was read and holds an offset; null when nothing does. */
+  find({ partition }: Wish, offset: number): Read | null {
+    const reads = this.#reads.get(partition) ?? [];
+    return reads.findLast(({ from, to }) => from <= offset && offset < to) ?? null;
+  }
+
+  /** Reads on from a place in a wish, and at once what the next wishes need; null when there is nothing more. */
+  async readFrom(index: number, offset: number): Promise<Read | null> {
+    if (this.#leftBytes <= 0) return null;
+    const places = this.#placesFrom(index, offset);
+    const fetches = places.map((place) => this.#fetch(place));
+    const outcomes = await Promise.allSettled(fetches);
+    let first: Read | null = null;
+    let failure: unknown = null;
+    for (const [at, outcome] of outcomes.entries()) {
+      const place = places[at];
+      if (outcome.status === "rejected") failure ??= outcome.reason;
+      else if (place !== undefined) {
+        const read = this.#take(place, outcome.value);
+        if (at === 0) first = read;
+      }
+    }
+    if (failure !== null) throw failure;
+    return first;
+  }
+
+  /** Ends the loan of all batches. */
+  release(): void {
+    for (const each of this.#releases.splice(0)) each();
+  }
+
+  // A few that are far apart: to wait for them one after the other would take as many times as long.
+  #placesFrom(index: number, offset: number): readonly Place[] {
+    const places: Place[] = [];
+    let guessed = 0;
+    for (let at = index; at < this.#wishes.length && places.length < readsAtOnce; ) {
+      const wish = this.#wishes[at];
+      if (wish === undefined) break;
+      const isFirst = at === index;
+      const from = isFirst ? offset : wish.first;
+      const { last, next } = spanFrom(this.#wishes, at);
+      at = next;
+      if (!isFirst && this.find(wish, from) !== null) continue;
+      const guess = lengthOf({ first: from, last }) * (wish.run.fate.bytes + recordOverheadBytes);
+      const left = this.#leftBytes - guessed;
+      if (places.length > 0 && left < guess) break;
+      const maxBytes = Math.min(left, Math.max(leastBytes, guess));
+      guessed += maxBytes;
+      places.push({ partition: wish.partition, from, maxBytes });
+    }
+    return places;
+  }
+
+  async #fetch({ partition: { topic, partition }, from, maxBytes }: Place): Promise<FetchResult> {
+    return this.#source.fetch({
+      maxWaitMs: 0,
+      minBytes: 0,
+      maxBytes,
+      isolation: this.#group.settings.isolation,
+      partitions: [{ topic, partition, fetchOffset: from, maxBytes }],
+      signal: null,
+    });
+  }
+
+  // What was read although the bytes have run out is given back: batches may be larger than was thought.
+  #take({ partition, from }: Place, fetched: FetchResult): Read | null {
+    this.#releases.push(() => fetched.release());
+    const [result] = fetched.partitions;
+    if (result === undefined) throw new Error("the engine gave no answer to a fetch");
+    const { error, batches, logStartOffset } = result;
+    if (error === "OFFSET_BELOW_LOG_START") this.gone.set(partition, logStartOffset);
+    if (batches.length === 0) return null;
+    if (this.#leftBytes <= 0) {
+      this.#releases.pop()?.();
+      return null;
+    }
+    this.#leftBytes -= batches.length;
+    const read = { from, to: nextFetchedOffset(batches, from), batches };
+    const ofPartition = this.#reads.get(partition);
+    if (ofPartition === undefined) this.#reads.set(partition, [read]);
+    else ofPartition.push(read);
+    return read;
+  }
+}
+
+// Wishes that follow each other closely are one read. Those that lie far apart are read alone, or each would cost as
+// much as many.
+function spanFrom(wishes: readonly Wish[], index: number): { last: number; next: number } {
   const wish = wishes[index];
   let last = wish?.last ?? -1;
-  for (let at = index + 1; at < wishes.length; at++) {
+  let at = index + 1;
+  for (; at < wishes.length; at++) {
     const next = wishes[at];
     if (next === undefined || next.partition !== wish?.partition) break;
     if (next.first <= last || next.first - last > gapRecordsMax) break;
     last = next.last;
   }
-  return last;
-}
-
-async function fetchFrom(
-  source: ShareSource,
-  group: ShareGroup,
-  ask: {
-    readonly wish: Wish;
-    readonly from: number;
-    readonly to: number;
-    readonly leftBytes: number;
-  },
-): Promise<{ readonly result: FetchPartitionResult; readonly release: () => void }> {
-  const { wish, from, to, leftBytes } = ask;
-  const { topic, partition } = wish.partition;
-  const records = lengthOf({ first: from, last: to });
-  const guess = records * (wish.run.fate.bytes + recordOverheadBytes);
-  const maxBytes = Math.min(leftBytes, Math.max(leastBytes, guess));
-  const fetched = await source.fetch({
-    maxWaitMs: 0,
-    minBytes: 0,
-    maxBytes,
-    isolation: group.settings.isolation,
-    partitions: [{ topic, partition, fetchOffset: from, maxBytes }],
-    signal: null,
-  });
-  const [result] = fetched.partitions;
-  if (result === undefined) throw new Error("the engine gave no answer to a fetch");
-  return { result, release: () => fetched.release() };
+  return { last, next: at };
 }

@@ -119,6 +119,15 @@ export class RunTable {
     if (from < 0 || (runs[from]?.last ?? -1) < range.first) from++;
     let to = from;
     while (to < runs.length && (runs[to]?.first ?? 0) <= range.last) to++;
+    const only = to === from + 1 ? runs[from] : undefined;
+    if (fate !== null && only?.first === range.first && only.last === range.last) {
+      // The most frequent change by far.
+      const run = { first: only.first, last: only.last, fate, isDue: false, isOffered: false };
+      runs[from] = run;
+      this.#listener.removed(only);
+      this.#listener.added(run);
+      return;
+    }
     const [head, tail] = to > from ? [runs[from], runs[to - 1]] : [];
     const pieces: RecordRun[] = [];
     if (head !== undefined && head.first < range.first) {

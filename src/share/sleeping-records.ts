@@ -163,12 +163,10 @@ const columns = 5;
 
 class Chunk {
   count = 0;
+  /** The first offset, at hand for searches. */
+  first = 0;
   #numbers = new Float64Array(leastRows * columns);
   readonly #kinds: RecordFate[] = [];
-
-  get first(): number {
-    return this.#offsetAt(0);
-  }
 
   get last(): number {
     return this.#offsetAt(this.count - 1);
@@ -220,12 +218,14 @@ class Chunk {
     numbers[row + 4] = fate.bytes;
     this.#kinds.splice(at, 0, kind);
     this.count++;
+    this.first = this.#offsetAt(0);
   }
 
   remove(from: number, to: number): void {
     this.#numbers.copyWithin(from * columns, to * columns, this.count * columns);
     this.#kinds.splice(from, to - from);
     this.count -= to - from;
+    this.first = this.#offsetAt(0);
   }
 
   /** Gives the upper half away. */
@@ -236,6 +236,7 @@ class Chunk {
     made.#numbers.set(this.#numbers.subarray(half * columns, this.count * columns));
     made.#kinds.push(...this.#kinds.splice(half));
     made.count = this.count - half;
+    made.first = made.#offsetAt(0);
     this.count = half;
     return made;
   }

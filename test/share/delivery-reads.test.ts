@@ -59,6 +59,22 @@ describe("delivery reads", () => {
     const batches = new Set(reads.parts.map((part) => part.batches));
     expect([...batches].reduce((sum, { length }) => sum + length, 0)).toBeLessThan(16_000);
     reads.release();
+    expect(world.source.lent).toBe(0);
+  });
+
+  test("wishes far apart that are larger than was thought: what is too much is given back", async () => {
+    const values = Array.from({ length: 500 }, (_, at) => "x".repeat(at % 150 === 0 ? 6000 : 1));
+    const world = await scannedWorld(values);
+    const { partition } = wishOf(world, 0, 0);
+    const wishes = [0, 150, 300, 450].map((first) => {
+      partition.assign({ first, last: first }, fateOf({ deliveries: 1, bytes: 1 }));
+      return wishOf(world, first, first);
+    });
+    const reads = await read(world, wishes, 9000);
+    expect(rangesOf(reads).map(([first]) => first)).toEqual([0, 150]);
+    expect([world.source.fetches.length, world.source.lent]).toEqual([3, 2]);
+    reads.release();
+    expect(world.source.lent).toBe(0);
   });
 
   test("bytes run out: less than was wished, but the first batch however large", async () => {

@@ -25,7 +25,9 @@ const { values } = parseArgs({
   },
 });
 
-// Set apart while the run goes on: a process that ends for want of anything to wait for has not come to the end.
+// Node's, for a process that ends while its first file still waits.
+const unsettledExitCode = 13;
+// A process that ends for want of anything to wait for has not come to the end.
 let isDone = false;
 let residentMax = 0;
 const startedAt = performance.now();
@@ -34,9 +36,11 @@ if (values.help) console.log(help);
 else await main();
 
 async function main(): Promise<void> {
-  process.on("exit", () => {
+  process.on("exit", (code) => {
     if (isDone) return;
-    console.error(`broke off after ${seconds()} s: nothing was left to wait for`);
+    const isIdle = code === 0 || code === unsettledExitCode;
+    const why = isIdle ? "nothing was left to wait for" : `an error that nobody expected (${code})`;
+    console.error(`broke off after ${seconds()} s: ${why}`);
     process.exitCode = 1;
   });
   const path = mkdtempSync(join(tmpdir(), "varve-delays-"));
