@@ -32,9 +32,7 @@ export class KeyLines {
   /** A record that was never handed out takes its place in line. */
   join(keyHash: number, offset: number): void {
     const { waiting } = this.#lineOf(keyHash);
-    let at = waiting.length;
-    while (at > 0 && (waiting[at - 1] ?? 0) > offset) at--;
-    waiting.splice(at, 0, offset);
+    waiting.splice(placeOf(waiting, offset), 0, offset);
   }
 
   /** A record is out of the line, wherever it was; answers who is first now, null when nobody is. */
@@ -42,8 +40,13 @@ export class KeyLines {
     const line = this.#lines.get(keyHash);
     if (line === undefined) return null;
     if (line.holder === offset) line.holder = null;
-    const at = line.waiting.indexOf(offset);
-    if (at >= 0) line.waiting.splice(at, 1);
+    const { waiting } = line;
+    // A long line is not moved up for the first of it.
+    if (waiting[0] === offset) waiting.shift();
+    else {
+      const at = placeOf(waiting, offset);
+      if (waiting[at] === offset) waiting.splice(at, 1);
+    }
     const first = line.holder ?? line.waiting[0] ?? null;
     if (first === null) this.#lines.delete(keyHash);
     return first;
@@ -56,4 +59,16 @@ export class KeyLines {
     this.#lines.set(keyHash, line);
     return line;
   }
+}
+
+/** Index of the first in line at an offset or behind it. Lines may be long, and what was delayed joins anywhere. */
+function placeOf(waiting: readonly number[], offset: number): number {
+  let low = 0;
+  let high = waiting.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((waiting[middle] ?? 0) < offset) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

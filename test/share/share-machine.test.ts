@@ -110,6 +110,23 @@ describe("share machine", () => {
     expect(stateOf(replayed(machine.snapshot()))).toEqual(stateOf(machine));
   });
 
+  test("records that wake while a snapshot is written: are in it", () => {
+    const machine = new ShareMachine(2);
+    machine.apply({ kind: "partition", ...place, header: header(1) });
+    const partition = machine.find("g")?.find("t", 0);
+    for (let first = 0; first < end; first++) {
+      partition?.assign({ first, last: first }, fateOf({ dueMs: 1 + (first % 4) }));
+    }
+    const log: ShareEvent[] = [];
+    let nowMs = 0;
+    for (const event of machine.snapshot()) {
+      log.push(event);
+      partition?.tick(++nowMs);
+    }
+    expect(nowMs).toBeGreaterThan(4);
+    expect(stateOf(replayed(log))).toEqual(stateOf(machine));
+  });
+
   test("property: a snapshot written while events happen: replayed from its start it is the same state", () => {
     const groups = fc.constantFrom("a", "b");
     const places = fc.record({
