@@ -225,8 +225,8 @@ export class Deliveries {
 
   async #makeAllKnown(group: ShareGroup, reads: DeliveryReads): Promise<void> {
     const firsts = new Map<SharePartition, number>();
-    for (const { partition, first } of reads.parts) {
-      firsts.set(partition, Math.max(first, firsts.get(partition) ?? 0));
+    for (const { partition, run } of reads.parts) {
+      firsts.set(partition, Math.max(run.first, firsts.get(partition) ?? 0));
     }
     try {
       for (const [partition, first] of firsts) await this.#makeKnown(group, partition, first);

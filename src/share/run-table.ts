@@ -121,7 +121,8 @@ export class RunTable {
     while (to < runs.length && (runs[to]?.first ?? 0) <= range.last) to++;
     const only = to === from + 1 ? runs[from] : undefined;
     if (fate !== null && only?.first === range.first && only.last === range.last) {
-      // The most frequent change by far.
+      // Whoever has the run in hand goes on with it.
+      if (only.fate === fate) return;
       const run = { first: only.first, last: only.last, fate, isDue: false, isOffered: false };
       runs[from] = run;
       this.#listener.removed(only);

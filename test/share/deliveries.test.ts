@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { LogError } from "../../src/base/error.ts";
-import type { Receipt } from "../../src/services.ts";
+import { messageHeaders, type Receipt } from "../../src/services.ts";
 import { decideSettle } from "../../src/share/settling.ts";
 import { type Handed, ShareWorld, valuesOf } from "../support/share-processes.ts";
 
@@ -103,6 +103,24 @@ describe("deliveries: what is handed out", () => {
     const rest = await world.deliver({ max: 10_000 });
     expect(new Set(valuesOf(rest)).size).toBe(count);
     expect(rest.length).toBe(count);
+  });
+
+  test("many passed over between those that are wanted: all of these come at once", async () => {
+    const world = await worldOf();
+    const startMs = world.clock.nowMs();
+    const count = 2500;
+    await world.append(
+      "t",
+      Array.from({ length: count }, (_, index) => {
+        const isSoon = index % 600 === 500;
+        const dueMs = startMs + (isSoon ? 1000 + index : 1_000_000 + index);
+        const headers = [{ key: messageHeaders.deliverAt, value: String(dueMs) }];
+        return { value: `${index}`, headers };
+      }),
+    );
+    expect(await world.deliver()).toEqual([]);
+    await world.clock.run(10_000);
+    expect(valuesOf(await world.deliver({ max: 100 }))).toEqual(["500", "1100", "1700", "2300"]);
   });
 
   test("records that are gone from the log: are settled, and the others come", async () => {

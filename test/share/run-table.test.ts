@@ -84,6 +84,17 @@ describe("run table", () => {
     expect([...table.within({ first: 0, last: 4 })]).toEqual([]);
   });
 
+  test("given the very fate it has: stays the run it is", () => {
+    const { table } = new Watched();
+    const fate = fateOf();
+    table.assign({ first: 5, last: 7 }, fate);
+    const run = table.find(5);
+    table.assign({ first: 5, last: 7 }, fate);
+    expect(table.find(5)).toBe(run);
+    table.assign({ first: 5, last: 7 }, { ...fate });
+    expect(table.find(5)).not.toBe(run);
+  });
+
   test("a range without end: costs no more than what there is", () => {
     const { table } = new Watched();
     table.assign({ first: 7, last: 7 }, fateOf());
