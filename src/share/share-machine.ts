@@ -198,7 +198,6 @@ function* snapshotOf(
 function* keptRunsOf(partition: SharePartition, isThere: () => boolean): Iterable<Change> {
   for (const { first, last, fate } of partition) {
     if (!isThere()) return;
-    // What lies above the frontier is found again by a scan.
-    if (first < partition.header.frontier) yield { first, last, fate };
+    yield { first, last, fate };
   }
 }

@@ -186,14 +186,14 @@ export class SharePartition implements Iterable<RecordRun> {
     }
   }
 
-  /** Every run, in no order. What is changed meanwhile is given as it is then. */
+  /** Every run that is part of the state, in no order. What is changed meanwhile is given as it is then. */
   *[Symbol.iterator](): Iterator<RecordRun> {
-    // Those asleep first: who wakes meanwhile is found among the others.
-    for (let run = this.#sleeping.next(0); run !== null; ) {
+    // Those asleep first: who wakes meanwhile is found among the others. What lies above the frontier may be millions.
+    for (let run = this.#sleeping.next(0); run !== null && run.first < this.header.frontier; ) {
       yield run;
       run = this.#sleeping.next(run.first + 1);
     }
-    yield* this.#runs.all();
+    for (const run of this.#runs.all()) if (run.first < this.header.frontier) yield run;
   }
 
   /** What a member holds. */
