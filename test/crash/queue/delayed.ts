@@ -4,7 +4,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import { parseArgs } from "node:util";
 import { openEngine } from "../../../src/engine.ts";
 import { type DelayedFacts, delayedMessages } from "../../support/delayed-messages.ts";
@@ -31,7 +30,6 @@ const unsettledExitCode = 13;
 // A process that ends for want of anything to wait for has not come to the end.
 let isDone = false;
 const startedAt = performance.now();
-const turns = monitorEventLoopDelay();
 
 if (values.help) console.log(help);
 else await main();
@@ -60,7 +58,6 @@ async function main(): Promise<void> {
 
 async function run(path: string): Promise<boolean> {
   const messages = Number(values.messages);
-  turns.enable();
   const clock = new FakeClock();
   const engine = await openEngine({ path, clock });
   const facts = await delayedMessages(engine, clock, {
@@ -75,7 +72,6 @@ async function run(path: string): Promise<boolean> {
   tell("the end", facts);
   for (const problem of facts.problems.slice(0, 20)) console.log(problem);
   await engine.close();
-  turns.disable();
   return facts.received === messages && facts.problems.length === 0;
 }
 
@@ -91,7 +87,6 @@ function tell(when: string, facts: DelayedFacts | null): void {
   console.log(
     `${when}: ${came}heap ${megabytes(heapUsed)} MB, buffers ${megabytes(arrayBuffers)} MB, ` +
       `resident ${megabytes(rss)} MB (most ${megabytes(residentMax)}), ` +
-      `longest turn ${(turns.max / 1e6).toFixed(0)} ms, ` +
       `processor ${((user + system) / 1e6).toFixed(0)} s, ${seconds()} s`,
   );
 }
