@@ -196,7 +196,7 @@ function* snapshotOf(
 }
 
 function* keptRunsOf(partition: SharePartition, isThere: () => boolean): Iterable<Change> {
-  for (const { first, last, fate } of partition) {
+  for (const { first, last, fate } of partition.stored()) {
     if (!isThere()) return;
     yield { first, last, fate };
   }

@@ -73,7 +73,7 @@ interface Deadline {
 }
 
 /** One share partition. */
-export class SharePartition implements Iterable<RecordRun> {
+export class SharePartition {
   readonly topic: string;
   readonly partition: number;
   header: ShareHeader;
@@ -187,7 +187,7 @@ export class SharePartition implements Iterable<RecordRun> {
   }
 
   /** Every run that is part of the state, in no order. What is changed meanwhile is given as it is then. */
-  *[Symbol.iterator](): Iterator<RecordRun> {
+  *stored(): Iterable<RecordRun> {
     // Those asleep first: who wakes meanwhile is found among the others. What lies above the frontier may be millions.
     for (let run = this.#sleeping.next(0); run !== null && run.first < this.header.frontier; ) {
       yield run;

@@ -149,7 +149,7 @@ describe("mover", () => {
     await world.append("t.dead", [letter("a", 1), letter("b", 0), letter("c", 1)]);
     await world.engine.scanner.scan(group, dead, Infinity);
     const changes = new PartitionChanges("g", dead);
-    for (const { first, last, fate } of dead) {
+    for (const { first, last, fate } of dead.within({ first: 0, last: 9 })) {
       changes.assign({ first, last }, { ...fate, phase: "leaving" });
     }
     const events = changes.events();
