@@ -9,6 +9,7 @@ import { type Disk, readWhole } from "../storage/disk.ts";
 import { clusterIdIn, decodeFormat } from "../storage/format-file.ts";
 import { NodeDisk } from "../storage/node-disk.ts";
 import { isRetiredName, parsePartitionName } from "../storage/partition-name.ts";
+import { isInCatalog, readCatalog } from "./catalog-reader.ts";
 import { checkPartition, type PartitionReport } from "./partition-check.ts";
 import type { Problem } from "./segment-check.ts";
 
@@ -68,8 +69,17 @@ export async function checkDataDirectory(
       notes.push({ file: join(path, name), position: null, detail: "belongs to no topic" });
     }
   }
-  for (const name of state.checkpoint?.entries.keys() ?? []) {
-    if (names.includes(name)) continue;
+  const missing = [...(state.checkpoint?.entries.keys() ?? [])].filter((name) => {
+    return !names.includes(name);
+  });
+  // The checkpoint follows the catalog: a server that was killed may leave one that names what was deleted.
+  const catalog = missing.length === 0 ? null : await readCatalog(path);
+  for (const name of missing) {
+    if (catalog !== null && !isInCatalog(catalog, name)) {
+      const detail = "is in the checkpoint; its topic was deleted";
+      notes.push({ file: join(path, name), position: null, detail });
+      continue;
+    }
     const detail = "is in the checkpoint but not here";
     problems.push({ file: join(path, name), position: null, detail });
   }

@@ -1,10 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { silentLogger } from "../../src/base/logger.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { checkDataDirectory, checkOne, isDataDirectory } from "../../src/cli/directory-check.ts";
+import { openEngine } from "../../src/engine.ts";
 import { DataDirectory } from "../../src/storage/data-directory.ts";
 import { NodeDisk } from "../../src/storage/node-disk.ts";
 import { FakeClock } from "../support/fake-clock.ts";
@@ -95,4 +96,24 @@ test("what a path is: a data directory by its files, a partition not", async () 
   };
   await checkOne(join(root, "t-0"), { isDeep: true, mayHaveHoles: false, onPartition });
   expect(seen).toEqual([2]);
+});
+
+test("a checkpoint that names what is not here: damage, unless its topic was deleted", async () => {
+  const engine = await openEngine({ path: root });
+  for (const name of ["kept", "gone"]) {
+    const topic = { name, partitionCount: 1, configs: {}, validateOnly: false };
+    await engine.services.topics.create(topic);
+  }
+  await engine.close();
+  copyFileSync(join(root, "checkpoint"), join(root, "earlier"));
+  const again = await openEngine({ path: root });
+  await again.services.topics.delete("gone");
+  await again.close();
+  // As after a kill: the topic is gone, and the checkpoint is the one of before.
+  copyFileSync(join(root, "earlier"), join(root, "checkpoint"));
+  const { problems, notes } = await look();
+  expect(problems).toEqual([]);
+  expect(notes).toContain("/gone-0: is in the checkpoint; its topic was deleted");
+  rmSync(join(root, "kept-0"), { recursive: true });
+  expect((await look()).problems).toEqual(["/kept-0: is in the checkpoint but not here"]);
 });
