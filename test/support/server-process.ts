@@ -20,7 +20,19 @@ export interface ServerProcessOptions {
   readonly node?: string;
   /** Arguments for node itself. */
   readonly nodeFlags?: readonly string[];
+  /** Added to this process's environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
+
+/** A child that has loaded the server's code and waits for the word to start it. */
+export interface HeldServer {
+  /** Gives the word; resolves and rejects as `ServerProcess.start` does, times counted from here. */
+  start(): Promise<ServerProcess>;
+  /** Ends it unstarted. */
+  drop(): Promise<void>;
+}
+
+const heldStart = join(projectRoot, "dist/test/support/held-start.js");
 
 /** A running child server. */
 export class ServerProcess {
@@ -42,22 +54,34 @@ export class ServerProcess {
 
   /** Starts a server and resolves once it is ready; rejects with its output when it ends before. */
   static async start(options: ServerProcessOptions): Promise<ServerProcess> {
-    if (!existsSync(cliPath)) throw new Error("dist is missing: run `npm run build` first");
-    const { dataDir, port, flags = [], node = process.execPath, nodeFlags = [] } = options;
     const startedAt = performance.now();
-    // Where a test names no port for Kafka's protocol, any free one will do.
-    const ports = ["--port", String(port), "--kafka-port", "0"];
-    const serve = ["serve", ...ports, "--data-dir", dataDir, ...flags];
-    const child = spawn(node, [...nodeFlags, cliPath, ...serve], {
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    const output: string[] = [];
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.on("data", (chunk: Buffer) => {
-        output.push(chunk.toString());
-        if (output.length > 200) output.shift();
-      });
-    }
+    return ServerProcess.#begun(launch(options, "ignore"), { port: options.port, startedAt });
+  }
+
+  /** Has a child ready that needs no time to load code when it is told to start. */
+  static hold(options: ServerProcessOptions): HeldServer {
+    const nodeFlags = [...(options.nodeFlags ?? []), "--import", heldStart];
+    const launched = launch({ ...options, nodeFlags }, "pipe");
+    const { child } = launched;
+    return {
+      start: () => {
+        child.stdin?.write("start\n");
+        return ServerProcess.#begun(launched, {
+          port: options.port,
+          startedAt: performance.now(),
+        });
+      },
+      drop: async () => {
+        const ended = once(child, "exit");
+        if (child.exitCode === null && child.kill("SIGKILL")) await ended;
+      },
+    };
+  }
+
+  static async #begun(
+    { child, output }: Launched,
+    { port, startedAt }: { readonly port: number; readonly startedAt: number },
+  ): Promise<ServerProcess> {
     const url = `http://127.0.0.1:${port}`;
     await waitReady(url, child, output);
     return new ServerProcess(child, { url, readyMs: performance.now() - startedAt, output });
@@ -76,6 +100,31 @@ export class ServerProcess {
     await ended;
     return this.child.exitCode;
   }
+}
+
+interface Launched {
+  readonly child: ChildProcess;
+  readonly output: string[];
+}
+
+function launch(options: ServerProcessOptions, stdin: "ignore" | "pipe"): Launched {
+  if (!existsSync(cliPath)) throw new Error("dist is missing: run `npm run build` first");
+  const { dataDir, port, flags = [], node = process.execPath, nodeFlags = [] } = options;
+  // Where a test names no port for Kafka's protocol, any free one will do.
+  const ports = ["--port", String(port), "--kafka-port", "0"];
+  const serve = ["serve", ...ports, "--data-dir", dataDir, ...flags];
+  const child = spawn(node, [...nodeFlags, cliPath, ...serve], {
+    stdio: [stdin, "pipe", "pipe"],
+    env: { ...process.env, ...options.env },
+  });
+  const output: string[] = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on("data", (chunk: Buffer) => {
+      output.push(chunk.toString());
+      if (output.length > 200) output.shift();
+    });
+  }
+  return { child, output };
 }
 
 async function waitReady(url: string, child: ChildProcess, output: string[]): Promise<void> {
