@@ -17,6 +17,8 @@ export class LoadContext {
   readonly endpoints: Endpoints;
   /** Whether a refusal by the server, which is a finding otherwise, is expected now. */
   mayRefuse: (refusal: Refused) => boolean = () => false;
+  /** Whether the server may die by itself. */
+  mayBreak = false;
   isStopped = false;
   /** Told when a call was refused as `mayRefuse` allows. */
   onRefused: (refusal: Refused) => void = () => undefined;
@@ -62,7 +64,7 @@ export class LoadContext {
     try {
       return await call;
     } catch (error) {
-      const isKill = !this.#isUp || this.falls > falls;
+      const isKill = this.mayBreak || !this.#isUp || this.falls > falls;
       if (isKill && isBroken(error)) return null;
       if (error instanceof Refused && this.mayRefuse(error)) {
         this.onRefused(error);
