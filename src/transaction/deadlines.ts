@@ -15,33 +15,67 @@ export interface DeadlinesOptions {
   readonly idExpirationMs: number;
 }
 
-/** One deadline for each transactional id, kept by the coordinator. */
+// What a deadline is counted from: the wall clock's time that is stored, and the monotonic time that it stands for.
+interface Beginning {
+  readonly storedMs: number;
+  readonly monotonicMs: number;
+}
+
+/**
+ * One deadline for each transactional id, kept by the coordinator. Time goes by the monotonic clock: a wall clock that
+ * jumps ends nothing early. Only what happened before a restart is told by the wall clock.
+ */
 export class Deadlines {
   readonly #options: DeadlinesOptions;
+  readonly #beginnings = new Map<string, Beginning>();
 
   /** @param options The coordinator keeps the deadlines. */
   constructor(options: DeadlinesOptions) {
     this.#options = options;
   }
 
-  /** Follows a change of a transactional id, and sets its deadline after a replay. */
+  /** Follows a change of a transactional id that was decided just now. */
   changed(transactionalId: string, transaction: Transaction | null): void {
-    const { coordinator, commands, idExpirationMs } = this.#options;
-    const key = `transaction ${transactionalId}`;
-    if (transaction === null || isPrepared(transaction)) {
-      coordinator.unschedule(key);
-    } else if (transaction.state === "Ongoing") {
-      const delayMs = this.#leftMs(transaction.startedAtMs, transaction.timeoutMs);
-      coordinator.schedule(key, delayMs, commands.timeOut(transactionalId, transaction));
-    } else {
-      const delayMs = this.#leftMs(transaction.updatedAtMs, idExpirationMs);
-      coordinator.schedule(key, delayMs, commands.expire(transactionalId, transaction));
-    }
+    this.#follow(transactionalId, transaction, () => 0);
   }
 
-  /** A clock that was set meanwhile may shorten the time, but never lengthens it. */
-  #leftMs(sinceMs: number, durationMs: number): number {
-    const goneMs = this.#options.clock.nowMs() - sinceMs;
-    return Math.min(durationMs, Math.max(0, durationMs - goneMs));
+  /**
+   * Sets the deadline of a transactional id after a replay. A clock that was set meanwhile may shorten the time, but
+   * never lengthens it.
+   */
+  replayed(transactionalId: string, transaction: Transaction): void {
+    const nowMs = this.#options.clock.nowMs();
+    this.#follow(transactionalId, transaction, (storedMs) => Math.max(0, nowMs - storedMs));
+  }
+
+  #follow(
+    transactionalId: string,
+    transaction: Transaction | null,
+    goneMs: (storedMs: number) => number,
+  ): void {
+    const { coordinator, commands, clock, idExpirationMs } = this.#options;
+    const key = `transaction ${transactionalId}`;
+    if (transaction === null || isPrepared(transaction)) {
+      this.#beginnings.delete(transactionalId);
+      coordinator.unschedule(key);
+      return;
+    }
+    const isOngoing = transaction.state === "Ongoing";
+    const storedMs = isOngoing ? transaction.startedAtMs : transaction.updatedAtMs;
+    const known = this.#beginnings.get(transactionalId);
+    const beginning =
+      known?.storedMs === storedMs
+        ? known
+        : { storedMs, monotonicMs: clock.monotonicMs() - goneMs(storedMs) };
+    this.#beginnings.set(transactionalId, beginning);
+    const passedMs = clock.monotonicMs() - beginning.monotonicMs;
+    const leftMs = (durationMs: number): number => Math.max(0, durationMs - passedMs);
+    if (isOngoing) {
+      const command = commands.timeOut(transactionalId, transaction);
+      coordinator.schedule(key, leftMs(transaction.timeoutMs), command);
+    } else {
+      const command = commands.expire(transactionalId, transaction);
+      coordinator.schedule(key, leftMs(idExpirationMs), command);
+    }
   }
 }

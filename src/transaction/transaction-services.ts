@@ -223,7 +223,7 @@ export class TransactionServicesOver implements TransactionServices {
   /** What a replay cannot know: the time that is left, and which decisions wait to be carried out. */
   #loaded(): void {
     for (const { transactionalId, transaction } of this.#machine.all()) {
-      this.#deadlines.changed(transactionalId, transaction);
+      this.#deadlines.replayed(transactionalId, transaction);
     }
     this.#completer.restart(this.#machine.all());
   }

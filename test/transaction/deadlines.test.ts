@@ -33,6 +33,12 @@ async function open() {
   machine.observe((transactionalId, transaction) => {
     deadlines.changed(transactionalId, transaction);
   });
+  const replay = (differing: Partial<Transaction>): void => {
+    const transaction = transactionOf({ timeoutMs: 1000, ...differing });
+    machine.apply({ kind: "transaction", transactionalId: "a", transaction }, clock.nowMs());
+    deadlines.changed("a", null);
+    deadlines.replayed("a", transaction);
+  };
   const put = (differing: Partial<Transaction>) => {
     const nowMs = clock.nowMs();
     const transaction = transactionOf({ timeoutMs: 1000, updatedAtMs: nowMs, ...differing });
@@ -42,7 +48,7 @@ async function open() {
     }));
   };
   const ongoing = () => put({ state: "Ongoing", startedAtMs: clock.nowMs() });
-  return { machine, clock, put, ongoing, stateOf: () => machine.find("a")?.state };
+  return { machine, clock, put, replay, ongoing, stateOf: () => machine.find("a")?.state };
 }
 
 describe("deadlines", () => {
@@ -73,17 +79,43 @@ describe("deadlines", () => {
     expect(clock.timerCount).toBe(0);
   });
 
-  test("a wall clock that was set back gives no more than the whole time", async () => {
-    const { clock, put, stateOf } = await open();
-    await put({ state: "Ongoing", startedAtMs: clock.nowMs() + 3_600_000 });
+  test("after a replay, a wall clock that was set back gives no more than the whole time", async () => {
+    const { clock, replay, stateOf } = await open();
+    replay({ state: "Ongoing", startedAtMs: clock.nowMs() + 3_600_000 });
     await clock.run(1000);
     expect(stateOf()).toBe("PrepareAbort");
   });
 
-  test("a wall clock that was set forward: it is over at once", async () => {
-    const { clock, put, stateOf } = await open();
-    await put({ state: "Ongoing", startedAtMs: clock.nowMs() - 3_600_000 });
+  test("after a replay, a wall clock that was set forward: it is over at once", async () => {
+    const { clock, replay, stateOf } = await open();
+    replay({ state: "Ongoing", startedAtMs: clock.nowMs() - 3_600_000 });
     await clock.run(0);
     expect(stateOf()).toBe("PrepareAbort");
   });
+
+  test("after a replay, what has gone by counts", async () => {
+    const { clock, replay, stateOf } = await open();
+    replay({ state: "Ongoing", startedAtMs: clock.nowMs() - 600 });
+    await clock.run(399);
+    expect(stateOf()).toBe("Ongoing");
+    await clock.run(1);
+    expect(stateOf()).toBe("PrepareAbort");
+  });
+
+  test.each([1, -1])(
+    "a wall clock that jumps by %i day ends and lengthens nothing",
+    async (days) => {
+      const { clock, put, stateOf } = await open();
+      const startedAtMs = clock.nowMs();
+      await put({ state: "Ongoing", startedAtMs });
+      await clock.run(500);
+      clock.setWall(clock.nowMs() + days * 86_400_000);
+      // Another partition of it: the deadline stays where it was.
+      await put({ state: "Ongoing", startedAtMs });
+      await clock.run(499);
+      expect(stateOf()).toBe("Ongoing");
+      await clock.run(1);
+      expect(stateOf()).toBe("PrepareAbort");
+    },
+  );
 });
