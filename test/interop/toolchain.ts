@@ -4,6 +4,8 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fakeTime } from "../crash/clocks/fake-time.ts";
+import type { Found } from "../support/found.ts";
 import { projectRoot } from "../support/source-tree.ts";
 
 const root = join(projectRoot, ".interop");
@@ -11,8 +13,7 @@ const root = join(projectRoot, ".interop");
 /** The version of Apache Kafka whose jars are used: broker, tools and Java client. */
 export const kafkaVersion = "4.1.0";
 
-/** A toolchain, or the reason there is none. */
-export type Found<T> = { readonly tool: T } | { readonly missing: string };
+export type { Found } from "../support/found.ts";
 
 /** Whether a command answers. */
 function answers(command: string, argument: string): boolean {
@@ -156,6 +157,28 @@ export function findKcat(): Found<string> {
   } catch (cause) {
     return { missing: `apt could not install kcat: ${String(cause).slice(0, 200)}` };
   }
+}
+
+/** Installs the program that makes file systems of a kind where it is missing and that is allowed. */
+export function installedMkfs(kind: "ext4" | "xfs"): void {
+  if (answers(`mkfs.${kind}`, "-V") || process.getuid?.() !== 0) return;
+  try {
+    installPackage(kind === "xfs" ? "xfsprogs" : "e2fsprogs");
+  } catch {
+    // Whoever needs it says what is missing.
+  }
+}
+
+/** The library that fakes the time, installed from Debian's packages where it is missing and that is allowed. */
+export function findFakeTime(): Found<string> {
+  const found = fakeTime();
+  if (!("missing" in found) || process.getuid?.() !== 0) return found;
+  try {
+    installPackage("faketime");
+  } catch (cause) {
+    return { missing: `apt could not install faketime: ${String(cause).slice(0, 200)}` };
+  }
+  return fakeTime();
 }
 
 // A new machine may have no list of packages, or an old one.

@@ -2,7 +2,7 @@
 
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import type { Found } from "../../interop/toolchain.ts";
+import type { Found } from "../../support/found.ts";
 
 /** The path of libfaketime, and whether Node runs under it. */
 export function fakeTime(): Found<string> {

@@ -3,7 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Found } from "../../interop/toolchain.ts";
+import type { Found } from "../../support/found.ts";
 import { projectRoot } from "../../support/source-tree.ts";
 
 /** Compiles the shim; answers the library's path. */
