@@ -35,7 +35,7 @@ async function open() {
   });
   const replay = (differing: Partial<Transaction>): void => {
     const transaction = transactionOf({ timeoutMs: 1000, ...differing });
-    machine.apply({ kind: "transaction", transactionalId: "a", transaction }, clock.nowMs());
+    machine.apply({ kind: "transaction", transactionalId: "a", transaction });
     deadlines.changed("a", null);
     deadlines.replayed("a", transaction);
   };
