@@ -23,6 +23,7 @@ export class EngineMetrics implements EngineObserver {
   readonly #appendedRecords: Counter;
   readonly #fetchedBytes: Counter;
   readonly #recoveries: Counter;
+  readonly #scannedBytes: Counter;
   readonly #cutBytes: Counter;
 
   /** @param registry Where the metrics are shown. */
@@ -51,6 +52,8 @@ export class EngineMetrics implements EngineObserver {
     this.#appendedRecords = counter("varve_appended_records_total", "Records appended.");
     this.#fetchedBytes = counter("varve_fetched_bytes_total", "Bytes of batches fetched.");
     this.#recoveries = counter("varve_log_recoveries_total", "Logs recovered at start.");
+    const scanned = "Bytes read and checked by recoveries, from the recovery points on.";
+    this.#scannedBytes = counter("varve_log_scanned_bytes_total", scanned);
     this.#cutBytes = counter("varve_log_cut_bytes_total", "Bytes of torn tails set aside and cut.");
   }
 
@@ -69,6 +72,7 @@ export class EngineMetrics implements EngineObserver {
   /** A log has been recovered. */
   recovered(facts: RecoveryFacts): void {
     this.#recoveries.inc();
+    this.#scannedBytes.inc(facts.scannedBytes);
     this.#cutBytes.inc(facts.cutBytes);
   }
 

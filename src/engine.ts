@@ -7,6 +7,7 @@
 import { type Clock, systemClock } from "./base/clock.ts";
 import { type Logger, silentLogger } from "./base/logger.ts";
 import { type Random, systemRandom } from "./base/random.ts";
+import { StartSteps } from "./base/start-steps.ts";
 import { Broker } from "./broker/broker.ts";
 import { brokerServices } from "./broker/broker-configs.ts";
 import {
@@ -128,13 +129,16 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     random: options.random ?? systemRandom,
     logger: options.logger ?? silentLogger,
   };
+  const steps = new StartSteps(seams);
   await prepareCompression();
+  steps.ended("compression");
   const data = await DataDirectory.open({ path: options.path, ...seams });
+  steps.ended("lock");
   let broker: Broker | null = null;
   let groups: GroupServicesOver | null = null;
   try {
     const observer = options.observer ?? silentBrokerObserver;
-    broker = await Broker.open({ ...seams, data, observer, settings });
+    broker = await Broker.open({ ...seams, data, observer, settings, steps });
     const limits = {
       ...defaultGroupLimits,
       membersPerGroupMax: settings.groupMembersMax,
@@ -142,6 +146,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       offsetsRetentionMs: settings.offsetsRetentionMs,
     };
     groups = await openGroups(broker, { ...seams, limits });
+    steps.ended("groups");
     const transactions = await openTransactions(broker, {
       ...seams,
       offsets: participantOf(groups),
@@ -151,7 +156,9 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
         idExpirationMs: settings.transactionalIdExpirationMs,
       },
     });
+    steps.ended("transactions");
     const shares = await openShares(broker, { ...seams, transactions });
+    steps.ended("queues");
     const isTaken = (group: string): Promise<boolean> => isConsumerGroup(groups, group);
     const about = brokerServices({
       ...seams,

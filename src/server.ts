@@ -5,6 +5,7 @@ import { Registry } from "prom-client";
 import { systemClock } from "./base/clock.ts";
 import type { Logger } from "./base/logger.ts";
 import { systemRandom } from "./base/random.ts";
+import { StartSteps } from "./base/start-steps.ts";
 import type { Config } from "./config.ts";
 import type { Door } from "./doors/door.ts";
 import { createHttpDoor } from "./doors/http/http-door.ts";
@@ -50,7 +51,9 @@ export async function startServer(config: Config, logger: Logger): Promise<Serve
   });
   try {
     metrics.watch(engine);
+    const steps = new StartSteps({ clock: systemClock, logger });
     const doors = await openDoors({ config, logger, engine, registry });
+    steps.ended("doors");
     const startMs = Math.round(systemClock.monotonicMs() - startedAt);
     const url = doors.http.address() ?? "";
     const kafka = doors.kafka?.address() ?? null;

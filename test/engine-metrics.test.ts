@@ -72,3 +72,14 @@ test("engine metrics: groups cannot be asked and partitions have failed: the res
   await engine.close();
   rmSync(path, { recursive: true, force: true });
 });
+
+test("engine metrics: what recoveries have read and cut", async () => {
+  const registry = new Registry();
+  const metrics = new EngineMetrics(registry);
+  metrics.recovered({ scannedBytes: 700, cutBytes: 40, logEndOffset: 9 });
+  metrics.recovered({ scannedBytes: 7, cutBytes: 0, logEndOffset: 9 });
+  const text = await registry.metrics();
+  expect(text).toMatch(/^varve_log_recoveries_total 2$/m);
+  expect(text).toMatch(/^varve_log_scanned_bytes_total 707$/m);
+  expect(text).toMatch(/^varve_log_cut_bytes_total 40$/m);
+});

@@ -10,6 +10,7 @@ import type { Clock } from "../base/clock.ts";
 import { LogError } from "../base/error.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Random } from "../base/random.ts";
+import type { StartSteps } from "../base/start-steps.ts";
 import { Coordinator } from "../coordinator/coordinator.ts";
 import { LogStateLog } from "../coordinator/log-state-log.ts";
 import { defaultFileBounds, FileCache } from "../log/file-cache.ts";
@@ -47,6 +48,8 @@ export interface BrokerOptions {
   readonly logger: Logger;
   readonly observer: BrokerObserver;
   readonly settings: BrokerSettings;
+  /** Told what has been done; nobody is told when absent. */
+  readonly steps?: StartSteps;
 }
 
 interface BrokerParts {
@@ -168,8 +171,10 @@ export class Broker {
         snapshotGrowthBytes: null,
         onLoaded: null,
       });
+      options.steps?.ended("catalog");
       const parts = { files, checkpointer, store, topics, metadata, machine, coordinator };
       await startCatalog({ ...options, ...parts, serverDefaults });
+      options.steps?.ended("partitions");
       topics.set(metadataTopic(metadata));
       const broker = new Broker(options, { ...parts, serverDefaults });
       // What recovery made durable needs no second scan should this process die as well.
