@@ -1,6 +1,7 @@
 // The real disk: node:fs, and the native calls where the platform has them.
 
 import * as fs from "node:fs";
+import { dirname } from "node:path";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { LogError } from "../base/error.ts";
 import type { Disk, DiskFile, OpenMode } from "./disk.ts";
@@ -69,9 +70,7 @@ export class NodeDisk implements Disk {
   }
 
   async makeDirectory(path: string): Promise<void> {
-    await attempt("make", path, async () => {
-      await fs.promises.mkdir(path, { recursive: true });
-    });
+    await attempt("make", path, () => makeWithParents(path));
   }
 
   async rename(from: string, to: string): Promise<void> {
@@ -256,5 +255,18 @@ function isAlive(pid: number): boolean {
     return true;
   } catch (error) {
     return systemCodeOf(error) !== "ESRCH";
+  }
+}
+
+// Node's own way to make parents takes a full disk for a parent that is missing.
+async function makeWithParents(path: string): Promise<void> {
+  try {
+    await fs.promises.mkdir(path);
+  } catch (error) {
+    const code = systemCodeOf(error);
+    if (code === "EEXIST" && (await fs.promises.stat(path)).isDirectory()) return;
+    if (code !== "ENOENT" || dirname(path) === path) throw error;
+    await makeWithParents(dirname(path));
+    await makeWithParents(path);
   }
 }

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import * as fs from "node:fs";
 import * as os from "node:os";
@@ -149,4 +149,22 @@ test("freeBytes: what the system says an ordinary user may take", async () => {
     stats.blocks * stats.bsize * 0.5,
   );
   expect(free % stats.bsize).toBe(0);
+});
+
+test("no room for a directory: that is what is said", async (context) => {
+  const root = newDirectory();
+  try {
+    const options = ["-t", "tmpfs", "-o", "size=1M,nr_inodes=4", "tmpfs", root];
+    execFileSync("mount", options, { stdio: "ignore" });
+  } catch {
+    return context.skip("a tmpfs cannot be mounted by this user");
+  }
+  try {
+    const disk = new NodeDisk({ readMode: "map" });
+    await disk.makeDirectory(`${root}/a/b/c`);
+    await disk.makeDirectory(`${root}/a/b/c`);
+    expect((await failure(disk.makeDirectory(`${root}/a/d`))).code).toBe("DISK_FULL");
+  } finally {
+    execFileSync("umount", [root], { stdio: "ignore" });
+  }
 });
