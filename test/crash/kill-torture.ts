@@ -20,6 +20,8 @@ export interface TortureOptions {
   /** Producers of each door. */
   readonly producers: number;
   readonly partitions: number;
+  /** The shortest and the longest life of a server, ms. */
+  readonly livesMs: readonly [shortest: number, longest: number];
   /** Kills after which topics, groups and queue are left for new ones, so that a check stays short. */
   readonly eraCycles: number;
   /** Told after each kill. */
@@ -123,8 +125,9 @@ class Torture {
   async #cycle(context: LoadContext): Promise<void> {
     const { ledger } = context;
     this.#held = ServerProcess.hold(this.#start);
-    // Short lives are the rule and long ones happen: from 20 to 2000 ms, each length as likely as twice the length.
-    const lifeMs = 20 * 100 ** (this.#random.below(1000) / 1000);
+    // Short lives are the rule and long ones happen: each length is as likely as twice the length.
+    const [shortest, longest] = this.#options.livesMs;
+    const lifeMs = shortest * (longest / shortest) ** (this.#random.below(1000) / 1000);
     const isPaused = this.#random.below(8) === 0;
     await sleep(lifeMs / 2);
     if (isPaused) {

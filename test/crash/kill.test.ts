@@ -10,14 +10,15 @@ test("server: killed in the middle of a load again and again: nothing acknowledg
   console.log(`seed ${seed}`);
   const facts = await torture({
     dataDir,
-    cycles: 4,
+    cycles: 3,
     seed,
     producers: 2,
     partitions: 2,
-    eraCycles: 3,
+    livesMs: [600, 1200],
+    eraCycles: 2,
   });
   expect(facts.problems).toEqual([]);
   expect(facts.acknowledged).toBeGreaterThan(0);
-  expect(facts.commits).toBeGreaterThan(0);
+  expect(facts.checked).toBeGreaterThan(0);
   rmSync(dataDir, { recursive: true, force: true });
 }, 120_000);

@@ -40,6 +40,7 @@ if (values.help) {
     seed: Number(values.seed),
     producers: Number(values.producers),
     partitions: Number(values.partitions),
+    livesMs: [20, 2000],
     eraCycles: Number(values["era-cycles"]),
     onCycle: (each) => {
       const isTold = each.kills % 10 === 0 || each.kills === 1;
