@@ -12,6 +12,8 @@ const bytes = (defaultBytes: number, minimum: number, description: string) =>
   Type.Integer({ default: defaultBytes, minimum, maximum: 2 ** 40, description });
 const millis = (defaultMs: number, minimum: number, description: string) =>
   Type.Integer({ default: defaultMs, minimum, maximum: 2 ** 40, description });
+const percent = (defaultPercent: number, description: string) =>
+  Type.Integer({ default: defaultPercent, minimum: 0, maximum: 50, description });
 const count = (defaultCount: number, maximum: number, description: string) =>
   Type.Integer({ default: defaultCount, minimum: 1, maximum, description });
 const flag = (isOn: boolean, description: string) => Type.Boolean({ default: isOn, description });
@@ -71,7 +73,12 @@ const properties = {
   transactionTimeoutMsMax: millis(900_000, 1000, "longest time a transaction may stay open"),
   transactionalIdExpirationMs: millis(604_800_000, 1000, "a transactional id is forgotten unused"),
   producerIdExpirationMs: millis(86_400_000, 1000, "a partition forgets a producer silent so long"),
-  diskReserveBytes: bytes(64 * MiB, 0, "free space below which readiness warns"),
+  diskWarnBytes: bytes(1024 * MiB, 0, "free space below which the disk counts as filling up"),
+  diskWarnPercent: percent(5, "the same as a part of the disk; the larger of the two holds"),
+  diskReserveBytes: bytes(64 * MiB, 0, "free space kept back: with less, records are refused"),
+  diskReservePercent: percent(1, "the same as a part of the disk; the larger of the two holds"),
+  diskStallMs: millis(10_000, 100, "a write or sync that takes longer makes the server not ready"),
+  produceTimeoutMs: millis(30_000, 100, "how long a produce waits for the disk before it is told"),
   shutdownTimeoutMs: millis(10_000, 0, "time given to running requests when stopping"),
 } as const;
 

@@ -104,6 +104,12 @@ export class EngineMetrics implements EngineObserver {
     gauge("varve_parked_fetches", "Fetches that wait.", () => engine.gauges().parkedFetches);
     gauge("varve_open_files", "Segment files kept open.", () => engine.gauges().openFiles);
     gauge("varve_disk_free_bytes", "Free bytes at the last look.", () => engine.gauges().freeBytes);
+    gauge("varve_disk_level", "The disk has room (0), is filling up (1), is full (2).", () => {
+      return ["roomy", "low", "full"].indexOf(engine.gauges().diskLevel);
+    });
+    gauge("varve_disk_stalled_seconds", "How long the disk has not answered.", () => {
+      return engine.gauges().diskStalledMs / 1000;
+    });
     gauge("varve_open_transactions", "Transactions begun and not complete.", () => {
       return engine.gauges().openTransactions;
     });

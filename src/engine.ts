@@ -36,6 +36,7 @@ import { ShareGroupsOver } from "./share/share-groups.ts";
 import { DataDirectory } from "./storage/data-directory.ts";
 import type { Disk } from "./storage/disk.ts";
 import { NodeDisk } from "./storage/node-disk.ts";
+import { WatchedDisk } from "./storage/watched-disk.ts";
 import type { MarkerWriter, OffsetParticipant } from "./transaction/participants.ts";
 import {
   defaultTransactionLimits,
@@ -123,9 +124,10 @@ export interface Engine {
  */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   const settings = { ...defaultEngineSettings, ...options.settings };
+  const clock = options.clock ?? systemClock;
   const seams = {
-    disk: options.disk ?? new NodeDisk({ readMode: "map" }),
-    clock: options.clock ?? systemClock,
+    disk: WatchedDisk.over(options.disk ?? new NodeDisk({ readMode: "map" }), clock),
+    clock,
     random: options.random ?? systemRandom,
     logger: options.logger ?? silentLogger,
   };
@@ -348,7 +350,7 @@ class OpenEngine implements Engine {
       problems.push("the transaction coordinator cannot write its log");
     if (this.#shares.state === "failed")
       problems.push("the share coordinator cannot write its log");
-    return { ready: problems.length === 0, problems };
+    return { ready: problems.length === 0, problems, warnings: this.#broker.warnings() };
   }
 
   async #close(): Promise<void> {

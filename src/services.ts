@@ -29,6 +29,8 @@ export interface EngineHealth {
   readonly ready: boolean;
   /** Sentences, empty when all is well. */
   readonly problems: readonly string[];
+  /** What should be seen to before it becomes a problem; empty when all is well. */
+  readonly warnings: readonly string[];
 }
 
 /** The engine as doors see it. */

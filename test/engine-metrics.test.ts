@@ -63,7 +63,7 @@ test("engine metrics: groups cannot be asked and partitions have failed: the res
       groups: Object.assign(Object.create(services.groups), {
         list: () => Promise.reject(new LogError("KAFKA_STORAGE_ERROR", "its log has failed")),
       }),
-      health: async () => ({ ready: false, problems }),
+      health: async () => ({ ready: false, problems, warnings: [] }),
     },
   });
   const text = await registry.metrics();

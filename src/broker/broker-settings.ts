@@ -1,11 +1,12 @@
 // Settings and seams of a broker: bounds, intervals, and whom it tells about its work.
 
 import type { LogObserver } from "../log/log-options.ts";
+import type { DiskLevel, DiskMarks } from "./disk-watch.ts";
 
 const MiB = 1024 * 1024;
 
 /** Settings. Sizes are bytes, times milliseconds. */
-export interface BrokerSettings {
+export interface BrokerSettings extends DiskMarks {
   /** Whether `ensure` creates a topic that does not exist. */
   readonly autoCreateTopics: boolean;
   /** Partitions of a topic created without a count. */
@@ -36,8 +37,8 @@ export interface BrokerSettings {
   readonly producerIdExpirationMs: number;
   /** Least time between checkpoints of recovery points. */
   readonly checkpointIntervalMs: number;
-  /** With less free space than this the broker is not ready. */
-  readonly diskReserveBytes: number;
+  /** How long an append may take before its producer hears that it is not known how it ended. */
+  readonly produceTimeoutMs: number;
 }
 
 /** What holds when nothing else is said. */
@@ -57,7 +58,12 @@ export const defaultBrokerSettings: BrokerSettings = {
   retentionCheckIntervalMs: 300_000,
   producerIdExpirationMs: 86_400_000,
   checkpointIntervalMs: 1000,
+  produceTimeoutMs: 30_000,
+  diskWarnBytes: 1024 * MiB,
+  diskWarnPercent: 5,
   diskReserveBytes: 64 * MiB,
+  diskReservePercent: 1,
+  diskStallMs: 10_000,
 };
 
 /** Hears what a broker does, as numbers for metrics. Called synchronously; must not throw. */
@@ -91,4 +97,8 @@ export interface BrokerGauges {
   readonly openFiles: number;
   /** Free bytes of the file system at the last look; Infinity before the first. */
   readonly freeBytes: number;
+  /** How full it was then. */
+  readonly diskLevel: DiskLevel;
+  /** For how long the disk has not answered, milliseconds; 0 when it does. */
+  readonly diskStalledMs: number;
 }

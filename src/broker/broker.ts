@@ -19,11 +19,13 @@ import type { TransactionMarker } from "../record/control-batch.ts";
 import type { ActiveProducer, DataServices, TopicPartition, TopicServices } from "../services.ts";
 import type { DataDirectory } from "../storage/data-directory.ts";
 import type { Disk } from "../storage/disk.ts";
+import { WatchedDisk } from "../storage/watched-disk.ts";
 import type { BrokerGauges, BrokerObserver, BrokerSettings } from "./broker-settings.ts";
 import { Catalog, type TopicChange } from "./catalog.ts";
 import { CatalogMachine, type TopicEvent } from "./catalog-machine.ts";
 import { metadataTopicId, openMetadataPartition, startCatalog } from "./catalog-start.ts";
 import { Checkpointer } from "./checkpointer.ts";
+import { DiskWatch } from "./disk-watch.ts";
 import { Fetcher } from "./fetch.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { listOffsets } from "./list-offsets.ts";
@@ -61,6 +63,7 @@ interface BrokerParts {
   readonly machine: CatalogMachine;
   readonly coordinator: Coordinator<TopicEvent>;
   readonly serverDefaults: ConfigValues;
+  readonly diskWatch: DiskWatch;
 }
 
 /** Topics and their data. */
@@ -74,6 +77,7 @@ export class Broker {
   readonly #catalog: Catalog;
   readonly #appendBudget: ByteBudget;
   readonly #replyBudget: ByteBudget;
+  readonly #producer: Producer;
   readonly #fetcher: Fetcher;
   readonly #housekeeping: Housekeeping;
   readonly #listeners: ((change: TopicChange) => void)[] = [];
@@ -82,7 +86,7 @@ export class Broker {
 
   private constructor(options: BrokerOptions, parts: BrokerParts) {
     const { settings, clock, observer } = options;
-    const { topics, serverDefaults } = parts;
+    const { topics, serverDefaults, diskWatch } = parts;
     this.#options = options;
     this.#parts = parts;
     this.#appendBudget = budgetOf(options, "appends in flight", settings.inFlightBytesMax);
@@ -90,6 +94,7 @@ export class Broker {
     this.#housekeeping = new Housekeeping({
       ...options,
       topics,
+      diskWatch,
       intervalMs: settings.retentionCheckIntervalMs,
       producerIdExpirationMs: settings.producerIdExpirationMs,
     });
@@ -104,11 +109,13 @@ export class Broker {
       onRetired: (delayMs) => this.#housekeeping.removeRetiredAfter(delayMs),
     });
     const onProduced = (durationMs: number): void => observer.produced(durationMs);
-    const producer = new Producer({
+    this.#producer = new Producer({
       topics,
       clock,
       gate: { check: (batch, place) => this.#gate.check(batch, place) },
       budget: this.#appendBudget,
+      disk: diskWatch,
+      timeoutMs: settings.produceTimeoutMs,
       onAnswered: onProduced,
     });
     this.#fetcher = new Fetcher({
@@ -120,7 +127,7 @@ export class Broker {
       onAnswered: (bytes) => observer.fetched(bytes),
     });
     this.data = {
-      produce: (request) => producer.produce(request),
+      produce: (request) => this.#producer.produce(request),
       fetch: (request) => this.#fetcher.fetch(request),
       listOffsets: (questions, isolation) => listOffsets(topics, questions, isolation),
     };
@@ -129,6 +136,7 @@ export class Broker {
       catalog: this.#catalog,
       serverDefaults,
       createsMissing: settings.autoCreateTopics,
+      requireRoom: () => diskWatch.requireRoom(),
     });
   }
 
@@ -137,8 +145,10 @@ export class Broker {
    *
    * @throws INVALID_CONFIG for topic defaults; KAFKA_STORAGE_ERROR when the catalog of topics cannot be used.
    */
-  static async open(options: BrokerOptions): Promise<Broker> {
-    const { data, disk, clock, logger, settings } = options;
+  static async open(unwatched: BrokerOptions): Promise<Broker> {
+    const disk = WatchedDisk.over(unwatched.disk, unwatched.clock);
+    const options = { ...unwatched, disk };
+    const { data, clock, logger, settings } = options;
     const serverDefaults = parseConfigs(settings.topicDefaults);
     // Defaults that cannot stand together are told now and not to whoever creates the first topic.
     settingsOf(new Map(), serverDefaults);
@@ -158,7 +168,11 @@ export class Broker {
     });
     // One bound on what waits for the disk: the budget's, which makes producers wait before it refuses them.
     const limits = { ...defaultLimits, queuedBytesMax: settings.inFlightBytesMax };
-    const store = new PartitionStore({ ...options, files, checkpointer, limits });
+    let onShort = (): void => undefined;
+    const watching = { ...options, path: data.path, marks: settings, onShort: () => onShort() };
+    const diskWatch = new DiskWatch(watching);
+    const room = diskWatch;
+    const store = new PartitionStore({ ...options, files, checkpointer, limits, room });
     const metadata = await openMetadataPartition({ store, data }, internalSettings);
     try {
       const machine = new CatalogMachine();
@@ -172,11 +186,21 @@ export class Broker {
         onLoaded: null,
       });
       options.steps?.ended("catalog");
-      const parts = { files, checkpointer, store, topics, metadata, machine, coordinator };
+      const parts = {
+        files,
+        checkpointer,
+        store,
+        topics,
+        metadata,
+        machine,
+        coordinator,
+        diskWatch,
+      };
       await startCatalog({ ...options, ...parts, serverDefaults });
       options.steps?.ended("partitions");
       topics.set(metadataTopic(metadata));
       const broker = new Broker(options, { ...parts, serverDefaults });
+      onShort = () => void broker.keepHouse();
       // What recovery made durable needs no second scan should this process die as well.
       if (!data.wasClean) checkpointer.touch();
       return broker;
@@ -234,7 +258,6 @@ export class Broker {
 
   /** What is wrong, as sentences; empty when all is well. */
   async problems(): Promise<readonly string[]> {
-    const { settings } = this.#options;
     const problems: string[] = [];
     if (this.#isStopping) problems.push("the server is stopping");
     for (const partition of this.liveTopics.partitions()) {
@@ -248,15 +271,15 @@ export class Broker {
     }
     const { state } = this.#parts.coordinator;
     if (state === "failed") problems.push("the catalog of topics cannot be changed any more");
-    try {
-      const freeBytes = await this.#housekeeping.checkDisk();
-      if (freeBytes < settings.diskReserveBytes) {
-        problems.push(`the disk is nearly full: ${freeBytes} bytes are free`);
-      }
-    } catch {
-      problems.push("the free space of the disk is unknown");
-    }
+    const { diskWatch } = this.#parts;
+    await diskWatch.ask();
+    problems.push(...diskWatch.problems());
     return problems;
+  }
+
+  /** What should be seen to before it becomes a problem, as sentences, at the last call of `problems`. */
+  warnings(): readonly string[] {
+    return this.#parts.diskWatch.warnings();
   }
 
   /** Numbers for metrics. */
@@ -268,12 +291,15 @@ export class Broker {
       lentBytes: this.#replyBudget.takenBytes,
       parkedFetches: this.#fetcher.parkedCount,
       openFiles: this.#parts.files.fileCount,
-      freeBytes: this.#housekeeping.freeBytes,
+      freeBytes: this.#parts.diskWatch.freeBytes,
+      diskLevel: this.#parts.diskWatch.level,
+      diskStalledMs: this.#parts.diskWatch.stalledMs,
     };
   }
 
   /** Begins housekeeping: once all who need old records have said so (`Log.hold`), for the first round is now. */
   beginHousekeeping(): void {
+    void this.#parts.diskWatch.look();
     this.#housekeeping.start();
   }
 
@@ -298,6 +324,7 @@ export class Broker {
    */
   async close(): Promise<void> {
     await this.stop();
+    this.#producer.close();
     const { data, logger } = this.#options;
     const { coordinator, checkpointer, store, topics } = this.#parts;
     await coordinator.close();

@@ -8,6 +8,7 @@ import { LogError } from "../base/error.ts";
 import type { Logger } from "../base/logger.ts";
 import type { DataDirectory } from "../storage/data-directory.ts";
 import { type Disk, isShortOfRoom } from "../storage/disk.ts";
+import type { DiskWatch } from "./disk-watch.ts";
 import type { Partition } from "./partition.ts";
 import type { Topics } from "./topics.ts";
 
@@ -18,6 +19,7 @@ export interface HousekeepingOptions {
   readonly disk: Disk;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly diskWatch: DiskWatch;
   /** Time between two rounds. */
   readonly intervalMs: number;
   /** How long a partition remembers a silent producer, in milliseconds. */
@@ -31,16 +33,10 @@ export class Housekeeping {
   #round: Promise<void> | null = null;
   #removal: Promise<void> | null = null;
   #isClosed = false;
-  #freeBytes = Infinity;
 
   /** @param options Topics and the data directory. */
   constructor(options: HousekeepingOptions) {
     this.#options = options;
-  }
-
-  /** Free bytes of the file system at the last look; Infinity before the first. */
-  get freeBytes(): number {
-    return this.#freeBytes;
   }
 
   /** Begins with a first round now and goes on until `close`. */
@@ -67,9 +63,9 @@ export class Housekeeping {
 
   /** Removes the directories of deleted topics after a delay, or at once where the disk is short of room. */
   removeRetiredAfter(delayMs: number): void {
-    const { clock, data, disk } = this.#options;
+    const { clock, data, disk, diskWatch } = this.#options;
     void isShortOfRoom(disk, data.path).then((isShort) => {
-      clock.after(isShort ? 0 : delayMs, () => this.removeRetired());
+      clock.after(isShort || diskWatch.isShort ? 0 : delayMs, () => this.removeRetired());
     });
   }
 
@@ -87,13 +83,6 @@ export class Housekeeping {
     this.#removal = removal;
   }
 
-  /** Looks at the free space of the file system now. */
-  async checkDisk(): Promise<number> {
-    const { data, disk } = this.#options;
-    this.#freeBytes = await disk.freeBytes(data.path);
-    return this.#freeBytes;
-  }
-
   /** Begins nothing any more; resolves when what was under way has ended. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -103,12 +92,8 @@ export class Housekeeping {
   }
 
   async #runRound(): Promise<void> {
-    const { topics, logger } = this.#options;
-    try {
-      await this.checkDisk();
-    } catch (error) {
-      logger.warn({ err: error }, "free space of the disk is unknown");
-    }
+    const { topics, diskWatch } = this.#options;
+    await diskWatch.ask();
     // As they are now: what is created during the round waits for the next.
     const partitions = Array.from(topics.partitions());
     for (const partition of partitions) {

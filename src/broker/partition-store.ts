@@ -9,7 +9,7 @@ import { mapParallel } from "../base/parallel.ts";
 import type { Random } from "../base/random.ts";
 import type { FileCache } from "../log/file-cache.ts";
 import { Log } from "../log/log.ts";
-import type { LogLimits, LogObserver } from "../log/log-options.ts";
+import type { LogLimits, LogObserver, LogRoom } from "../log/log-options.ts";
 import type { DataDirectory } from "../storage/data-directory.ts";
 import type { Disk } from "../storage/disk.ts";
 import { partitionNameOf } from "../storage/partition-name.ts";
@@ -32,6 +32,7 @@ export interface PartitionStoreOptions {
   readonly limits: LogLimits;
   readonly observer: LogObserver;
   readonly checkpointer: Checkpointer;
+  readonly room: LogRoom;
 }
 
 /** Partitions `from` to below `to` of one topic. */
@@ -195,6 +196,7 @@ export class PartitionStore {
       checkpoint: isNew ? null : checkpointer.entryOf(name),
       createIfMissing: isNew,
       persistCheckpoint: () => checkpointer.write(),
+      room: this.#options.room,
     });
     checkpointer.add(name, log);
     log.onAdvance(() => checkpointer.touch());

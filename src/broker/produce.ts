@@ -2,6 +2,7 @@
 
 import type { ByteBudget } from "../base/byte-budget.ts";
 import type { Clock } from "../base/clock.ts";
+import { Deadlines } from "../base/deadlines.ts";
 import { LogError } from "../base/error.ts";
 import type { PendingAppend } from "../log/log-types.ts";
 import type {
@@ -10,6 +11,7 @@ import type {
   ProduceRequest,
   RequiredAcks,
 } from "../services.ts";
+import type { DiskWatch } from "./disk-watch.ts";
 import type { Partition } from "./partition.ts";
 import { isInternalTopicName } from "./topic-name.ts";
 import { type Topics, unknownPartition } from "./topics.ts";
@@ -23,6 +25,10 @@ export interface ProducerOptions {
   readonly budget: ByteBudget;
   /** Says whether transactional batches belong to a transaction under way. */
   readonly gate: TransactionGate;
+  /** Says whether there is room, and whether the disk answers. */
+  readonly disk: Pick<DiskWatch, "refusalOf" | "took">;
+  /** How long an answer may wait for the disk. */
+  readonly timeoutMs: number;
   /** Hears how long an append of a request took until its answer, in milliseconds. Must not throw. */
   readonly onAnswered: (durationMs: number) => void;
 }
@@ -38,24 +44,32 @@ interface Attempt {
   readonly needsSync: boolean;
 }
 
+/** What has come of the attempts so far, in their order. */
+interface Settling {
+  readonly failures: (LogError | null)[];
+}
+
 /** Appends for clients. */
 export class Producer {
   readonly #options: ProducerOptions;
+  readonly #deadlines: Deadlines;
 
   /** @param options Topics, clock and bound. */
   constructor(options: ProducerOptions) {
     this.#options = options;
+    this.#deadlines = new Deadlines(options.clock, options.timeoutMs);
   }
 
   /**
    * Appends every partition's batches in the order of the request, each partition's all or none.
    *
-   * @returns One result a partition, in request order.
+   * @returns One result a partition, in request order. REQUEST_TIMED_OUT where the disk has not answered in time: it
+   *          may still be appended, or be there already.
    * @throws INVALID_REQUIRED_ACKS; SERVER_OVERLOADED when no room came up in time, SERVER_STOPPING: nothing was
    *         appended then.
    */
   async produce(request: ProduceRequest): Promise<readonly ProducePartitionResult[]> {
-    const { clock, budget, onAnswered } = this.#options;
+    const { clock, budget, disk, onAnswered } = this.#options;
     const { acks } = request;
     if (acks !== 0 && acks !== 1 && acks !== -1) {
       throw new LogError("INVALID_REQUIRED_ACKS", `acks is 0, 1 or -1 (all), not ${String(acks)}`);
@@ -67,18 +81,34 @@ export class Producer {
     const attempts = request.partitions.map((part) =>
       this.#append(part, { acks, transactionalId }),
     );
-    const settled = this.#settle(attempts, heldBytes);
+    disk.took(heldBytes);
+    const settling: Settling = { failures: [] };
+    const settled = this.#settle(attempts, settling, heldBytes);
     if (acks === 0) return attempts.map((attempt) => resultOf(attempt, null));
-    const failures = await settled;
+    await this.#deadlines.within(settled);
     onAnswered(clock.monotonicMs() - startedMs);
-    return attempts.map((attempt, index) => resultOf(attempt, failures[index] ?? null));
+    const { failures } = settling;
+    return attempts.map((attempt, index) => {
+      const failure = failures[index];
+      return resultOf(attempt, failure === undefined ? this.#timedOut() : failure);
+    });
+  }
+
+  /** From now on answers wait for the disk however long it takes: it is about to be closed. */
+  close(): void {
+    this.#deadlines.close();
+  }
+
+  #timedOut(): LogError {
+    const detail = `the disk has not answered within ${this.#options.timeoutMs} ms; it may do so later`;
+    return new LogError("REQUEST_TIMED_OUT", detail);
   }
 
   #append(
     request: ProducePartition,
     how: { readonly acks: RequiredAcks; readonly transactionalId: string | null },
   ): Attempt {
-    const { topics, clock, gate } = this.#options;
+    const { topics, clock, gate, disk } = this.#options;
     const { acks, transactionalId } = how;
     const { topic, partition: number } = request;
     const partition = topics.findPartition(topic, number);
@@ -91,6 +121,8 @@ export class Producer {
       const detail = unknownPartition(topic, number);
       return { ...base, error: new LogError("UNKNOWN_TOPIC_OR_PARTITION", detail) };
     }
+    const refusal = disk.refusalOf(partition);
+    if (refusal !== null) return { ...base, error: refusal };
     try {
       const pending = partition.append({
         batches: request.batches,
@@ -108,19 +140,18 @@ export class Producer {
     }
   }
 
-  /** Resolves when every append is as safe as asked for, to the failures by index. Never rejects with a LogError. */
+  /** Resolves when every append is as safe as asked for, or has failed. Never rejects with a LogError. */
   async #settle(
     attempts: readonly Attempt[],
+    { failures }: Settling,
     heldBytes: number,
-  ): Promise<readonly (LogError | null)[]> {
-    const failures: (LogError | null)[] = [];
+  ): Promise<void> {
     try {
       // One after the other: all are under way already, and the promises may be ignored until their turn.
       for (const attempt of attempts) failures.push(await failureOf(attempt));
     } finally {
       this.#options.budget.give(heldBytes);
     }
-    return failures;
   }
 }
 

@@ -28,6 +28,8 @@ export interface TopicServicesOptions {
   readonly serverDefaults: ConfigValues;
   /** Whether `ensure` creates what is not there. */
   readonly createsMissing: boolean;
+  /** Throws DISK_FULL while nothing new may take room. */
+  readonly requireRoom: () => void;
 }
 
 /** Topic services over the catalog of this process. */
@@ -59,6 +61,7 @@ export class CatalogTopicServices implements TopicServices {
     checkTopicName(name);
     if (!createsMissing) return topics.get(name).listing;
     checkClientMayChange(name);
+    this.#options.requireRoom();
     try {
       const request = { name, partitionCount: null, configs: {}, validateOnly: false };
       return (await catalog.create(request)).topic.listing;
@@ -91,7 +94,9 @@ export class CatalogTopicServices implements TopicServices {
   async create(request: CreateTopicRequest): Promise<CreateTopicResult> {
     checkTopicName(request.name);
     checkClientMayChange(request.name);
-    const { catalog, serverDefaults } = this.#options;
+    const { catalog, topics, serverDefaults, requireRoom } = this.#options;
+    // What is there already takes no room: that is told, whatever the disk says.
+    if (topics.find(request.name) === null) requireRoom();
     const { topic, isNew, partitionCount } = await catalog.create(request);
     const configs = describeConfigs(topic.configs, serverDefaults);
     return { ...topic.listing, partitionCount, isNew, configs };
@@ -108,6 +113,7 @@ export class CatalogTopicServices implements TopicServices {
     validateOnly = false,
   ): Promise<void> {
     this.#changeable(name);
+    this.#options.requireRoom();
     await this.#options.catalog.createPartitions(name, partitionCount, validateOnly);
   }
 

@@ -13,6 +13,7 @@ import type { Disk, DiskFile } from "../storage/disk.ts";
 import type { BatchGroup } from "./batch-group.ts";
 import type { FileCache, FileLease } from "./file-cache.ts";
 import { loadIndexes, removeIndexes, writeIndexes } from "./index-files.ts";
+import type { LogRoom } from "./log-options.ts";
 import type { Segment } from "./segment.ts";
 import { SegmentIndexes } from "./segment-indexes.ts";
 
@@ -27,6 +28,7 @@ export interface ActiveSegmentParts {
   readonly logger: Logger;
   /** No stored batch is larger; see `LogLimits.unsyncedBytesMax`. */
   readonly batchBytesMax: number;
+  readonly room: LogRoom;
 }
 
 /** The end of what is there: an offset and the position that goes with it. */
@@ -108,7 +110,8 @@ export class ActiveSegment {
     const needed = this.written.position + bytes;
     if (needed <= this.#reserved) return;
     const most = Math.max(settings.segmentBytes, needed);
-    const ahead = Math.min(Math.max(needed, this.written.position + this.#reserveStep), most);
+    const step = this.#parts.room.reservable(this.#reserveStep);
+    const ahead = Math.min(Math.max(needed, this.written.position + step), most);
     this.#reserved = await reserve(this.#file, needed, ahead);
     this.#reserveStep = Math.min(this.#reserveStep * 2, reserveBytesMax);
   }

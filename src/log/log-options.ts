@@ -54,6 +54,17 @@ export const defaultLimits: LogLimits = {
   queuedBytesMax: 8 << 20,
 };
 
+/** How much room the disk has, for all its logs. */
+export interface LogRoom {
+  /** True while what is removed is to go at once. */
+  readonly isShort: boolean;
+  /** How many of so many bytes a log may reserve ahead of need; it is taken to do so. */
+  reservable(bytes: number): number;
+}
+
+/** A disk that has always room. */
+export const endlessRoom: LogRoom = { isShort: false, reservable: (bytes) => bytes };
+
 /** Everything a log is opened with. */
 export interface LogOptions {
   /** The partition's directory; its files belong to this log alone. */
@@ -76,4 +87,6 @@ export interface LogOptions {
   readonly limits: LogLimits;
   /** Open files and maps, shared by all logs of a process. */
   readonly files: FileCache;
+  /** Says how much room the disk has; there is always enough when absent. */
+  readonly room?: LogRoom;
 }

@@ -157,8 +157,9 @@ export class LogRetention {
   }
 
   async #unlinkLater(paths: readonly string[]): Promise<void> {
-    const { clock, disk, directory } = this.#parts.state.options;
-    if (await isShortOfRoom(disk, directory)) return this.#unlink(paths);
+    const { clock, disk, directory, room } = this.#parts.state.options;
+    const isShort = room?.isShort === true || (await isShortOfRoom(disk, directory));
+    if (isShort) return this.#unlink(paths);
     const timer = clock.after(this.#parts.state.config.fileDeleteDelayMs, () => {
       this.#timers.delete(timer);
       void this.#unlink(paths);

@@ -6,7 +6,7 @@
 import { LogError } from "../base/error.ts";
 import { buildMarkerBatch, type TransactionMarker } from "../record/control-batch.ts";
 import { ActiveSegment } from "./active-segment.ts";
-import type { LogOptions } from "./log-options.ts";
+import { endlessRoom, type LogOptions } from "./log-options.ts";
 import { LogReader } from "./log-reader.ts";
 import { type RecoveredLog, recoverLog } from "./log-recovery.ts";
 import { LogRetention } from "./log-retention.ts";
@@ -51,7 +51,8 @@ export class Log {
   private constructor(options: LogOptions, recovered: RecoveredLog, producers: RecoveredProducers) {
     const segments = new SegmentList(recovered.segments);
     const { disk, files, logger, limits } = options;
-    const parts = { disk, files, logger, batchBytesMax: limits.unsyncedBytesMax };
+    const { room = endlessRoom } = options;
+    const parts = { disk, files, logger, batchBytesMax: limits.unsyncedBytesMax, room };
     const active = new ActiveSegment(segments.last, recovered.end, parts);
     const { logStartOffset, health } = recovered;
     const { baseOffset } = segments.first;

@@ -5,7 +5,7 @@ import { Checkpointer } from "../../src/broker/checkpointer.ts";
 import { type PartitionRange, PartitionStore } from "../../src/broker/partition-store.ts";
 import { settingsOf } from "../../src/broker/topic-config.ts";
 import { defaultFileBounds, FileCache } from "../../src/log/file-cache.ts";
-import { defaultLimits, silentObserver } from "../../src/log/log-options.ts";
+import { defaultLimits, endlessRoom, silentObserver } from "../../src/log/log-options.ts";
 import { DataDirectory } from "../../src/storage/data-directory.ts";
 import { batchOf } from "../support/batches.ts";
 import { FakeClock } from "../support/fake-clock.ts";
@@ -32,7 +32,14 @@ async function openStore(disk: FaultyDisk) {
     directoryNames,
   });
   const files = new FileCache({ ...defaultFileBounds, disk, logger: silentLogger });
-  const parts = { data, files, checkpointer, limits: defaultLimits, observer: silentObserver };
+  const parts = {
+    data,
+    files,
+    checkpointer,
+    limits: defaultLimits,
+    observer: silentObserver,
+    room: endlessRoom,
+  };
   return { data, checkpointer, store: new PartitionStore({ ...seams, ...parts }) };
 }
 

@@ -1,7 +1,7 @@
 // A real file system that runs full under a real server. Needs the right to mount a tmpfs; says so where it is missing.
 
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -42,7 +42,9 @@ test("server: the disk runs full: 507, what was acknowledged stays, reads go on,
     rmSync(folder, { recursive: true, force: true });
   });
   const port = await freePort();
-  const flags = ["--log-level", "error", "--disk-reserve-bytes", "0"];
+  // Without a reserve: this one is about the system's own refusal.
+  const reserve = ["--disk-reserve-bytes", "0", "--disk-reserve-percent", "0"];
+  const flags = ["--log-level", "error", ...reserve];
   let server = await ServerProcess.start({ dataDir: join(folder, "data"), port, flags });
   onTestFinished(async () => {
     await server.stop("SIGKILL");
@@ -81,6 +83,57 @@ test("server: the disk runs full: 507, what was acknowledged stays, reads go on,
   for (let attempt = 0; attempt < 100 && again.status !== 200; attempt++) {
     await new Promise((resolve) => setTimeout(resolve, 50));
     again = await produce(server.url, "even", filler);
+  }
+  expect(again.status).toBe(200);
+}, 60_000);
+
+test("server: the reserve is reached: 507 with room left, readers commit, room helps", async (context) => {
+  const folder = smallFileSystem(32);
+  if (folder === null) return context.skip("a tmpfs cannot be mounted by this user");
+  onTestFinished(() => {
+    execFileSync("umount", ["-l", folder], { stdio: "ignore" });
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const marks = ["--disk-warn-bytes", "16777216", "--disk-reserve-bytes", "8388608"];
+  const server = await ServerProcess.start({
+    dataDir: join(folder, "data"),
+    port: await freePort(),
+    flags: ["--log-level", "silent", ...marks],
+  });
+  onTestFinished(async () => {
+    await server.stop("SIGKILL");
+  });
+  const filler = "f".repeat(500_000);
+  let last = await produce(server.url, "orders", filler);
+  let count = 0;
+  for (; count < 100 && last.status === 200; count++) {
+    last = await produce(server.url, "orders", filler);
+  }
+  expect(last).toMatchObject({ status: 507, body: { code: "DISK_FULL", retriable: true } });
+  const { bavail, bsize } = statfsSync(folder);
+  expect(bavail * bsize).toBeGreaterThan(6 << 20);
+  expect((await fetch(`${server.url}/readyz`)).status).toBe(503);
+
+  const poll = { topics: ["orders"], maxRecords: 2, sessionTimeoutMs: 10_000 };
+  for (const _ of ["joins and reads", "commits what it read"]) {
+    const answer = await fetch(`${server.url}/v1/groups/readers/poll`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ ...poll, member: "one" }),
+    });
+    expect(answer.status).toBe(200);
+    await answer.arrayBuffer();
+  }
+  const offsets = await (await fetch(`${server.url}/v1/groups/readers/offsets`)).json();
+  expect(offsets).toMatchObject({ offsets: [{ committedOffset: 2 }] });
+
+  const trimmed = await fetch(`${server.url}/v1/topics/orders`, { method: "DELETE" });
+  expect(trimmed.status).toBe(204);
+  let again = await produce(server.url, "events", "room");
+  // Removal of the files follows the answer, and a look at the disk comes at most once a second.
+  for (let attempt = 0; attempt < 200 && again.status !== 200; attempt++) {
+    await new Promise((resolve) => setTimeout(resolve, 25));
+    again = await produce(server.url, "events", "room");
   }
   expect(again.status).toBe(200);
 }, 60_000);

@@ -16,6 +16,7 @@ import type {
   ConfigChanges,
   ConfigEntry,
   ConfigSource,
+  EngineHealth,
   FetchPartition,
   FetchPartitionResult,
   FetchRequest,
@@ -195,8 +196,8 @@ export class MemoryServices implements Services {
     },
   };
 
-  async health(): Promise<{ readonly ready: boolean; readonly problems: readonly string[] }> {
-    return { ready: this.problems.length === 0, problems: this.problems };
+  async health(): Promise<EngineHealth> {
+    return { ready: this.problems.length === 0, problems: this.problems, warnings: [] };
   }
 
   #topic(name: string): MemoryTopic {

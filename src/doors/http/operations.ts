@@ -16,7 +16,8 @@ const nanosecondsPerMs = 1_000_000;
 const eventLoopDelayMsMax = 1000;
 
 const tag = "operations";
-const health = Type.Object({ status: Type.String(), problems: Type.Array(Type.String()) });
+const sentences = Type.Array(Type.String());
+const health = Type.Object({ status: Type.String(), problems: sentences, warnings: sentences });
 const liveSchema = routeSchema("/livez", {
   tag,
   summary: "The process turns",
@@ -60,7 +61,7 @@ export async function operationsPlugin(
     const isReady = health.ready && problems.length === 0;
     reply.code(isReady ? 200 : 503);
     const status = isReady ? "ready" : "not ready";
-    sendValue(reply, negotiateHealth(request), { status, problems });
+    sendValue(reply, negotiateHealth(request), { status, problems, warnings: health.warnings });
     return reply;
   });
   app.get("/metrics", { schema: metricsSchema }, async (_request, reply) => {

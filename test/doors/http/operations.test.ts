@@ -10,7 +10,11 @@ afterAll(() => http.close());
 
 test("livez and readyz; problems make it 503", async () => {
   expect((await http.json("GET", "/livez")).status).toBe(200);
-  expect((await http.json("GET", "/readyz")).body).toEqual({ status: "ready", problems: [] });
+  expect((await http.json("GET", "/readyz")).body).toEqual({
+    status: "ready",
+    problems: [],
+    warnings: [],
+  });
   http.services.problems = ["the disk is full"];
   const answer = await http.json("GET", "/readyz");
   http.services.problems = [];
