@@ -72,6 +72,7 @@ const properties = {
   groupMembersMax: count(1000, 100_000, "members of one consumer group"),
   transactionTimeoutMsMax: millis(900_000, 1000, "longest time a transaction may stay open"),
   transactionalIdExpirationMs: millis(604_800_000, 1000, "a transactional id is forgotten unused"),
+  clockHoldMs: millis(86_400_000, 0, "a clock that jumped removes nothing by age for this long"),
   producerIdExpirationMs: millis(86_400_000, 1000, "a partition forgets a producer silent so long"),
   diskWarnBytes: bytes(1024 * MiB, 0, "free space below which the disk counts as filling up"),
   diskWarnPercent: percent(5, "the same as a part of the disk; the larger of the two holds"),

@@ -110,6 +110,13 @@ export class EngineMetrics implements EngineObserver {
     gauge("varve_disk_stalled_seconds", "How long the disk has not answered.", () => {
       return engine.gauges().diskStalledMs / 1000;
     });
+    gauge(
+      "varve_clock_doubted_seconds",
+      "How far the wall clock is ahead, unless believed.",
+      () => {
+        return engine.gauges().clockDoubtedMs / 1000;
+      },
+    );
     gauge("varve_open_transactions", "Transactions begun and not complete.", () => {
       return engine.gauges().openTransactions;
     });

@@ -35,6 +35,8 @@ export interface BrokerSettings extends DiskMarks {
   readonly retentionCheckIntervalMs: number;
   /** How long a partition remembers a silent producer. */
   readonly producerIdExpirationMs: number;
+  /** How long a wall clock that has jumped must stand by it before anything is removed by its word. */
+  readonly clockHoldMs: number;
   /** Least time between checkpoints of recovery points. */
   readonly checkpointIntervalMs: number;
   /** How long an append may take before its producer hears that it is not known how it ended. */
@@ -57,6 +59,7 @@ export const defaultBrokerSettings: BrokerSettings = {
   openFilesMax: 512,
   retentionCheckIntervalMs: 300_000,
   producerIdExpirationMs: 86_400_000,
+  clockHoldMs: 86_400_000,
   checkpointIntervalMs: 1000,
   produceTimeoutMs: 30_000,
   diskWarnBytes: 1024 * MiB,
@@ -101,4 +104,6 @@ export interface BrokerGauges {
   readonly diskLevel: DiskLevel;
   /** For how long the disk has not answered, milliseconds; 0 when it does. */
   readonly diskStalledMs: number;
+  /** How far the wall clock is ahead of what is believed, milliseconds; 0 when it is believed. */
+  readonly clockDoubtedMs: number;
 }

@@ -11,6 +11,7 @@ import { LogError } from "../base/error.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Random } from "../base/random.ts";
 import type { StartSteps } from "../base/start-steps.ts";
+import type { SteadyClock } from "../base/steady-clock.ts";
 import { Coordinator } from "../coordinator/coordinator.ts";
 import { LogStateLog } from "../coordinator/log-state-log.ts";
 import { defaultFileBounds, FileCache } from "../log/file-cache.ts";
@@ -24,6 +25,7 @@ import type { BrokerGauges, BrokerObserver, BrokerSettings } from "./broker-sett
 import { Catalog, type TopicChange } from "./catalog.ts";
 import { CatalogMachine, type TopicEvent } from "./catalog-machine.ts";
 import { metadataTopicId, openMetadataPartition, startCatalog } from "./catalog-start.ts";
+import { clockWarnings, openAgeClock } from "./age-clock.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { DiskWatch } from "./disk-watch.ts";
 import { Fetcher } from "./fetch.ts";
@@ -64,6 +66,7 @@ interface BrokerParts {
   readonly coordinator: Coordinator<TopicEvent>;
   readonly serverDefaults: ConfigValues;
   readonly diskWatch: DiskWatch;
+  readonly ageClock: SteadyClock;
 }
 
 /** Topics and their data. */
@@ -86,7 +89,7 @@ export class Broker {
 
   private constructor(options: BrokerOptions, parts: BrokerParts) {
     const { settings, clock, observer } = options;
-    const { topics, serverDefaults, diskWatch } = parts;
+    const { topics, serverDefaults, diskWatch, ageClock } = parts;
     this.#options = options;
     this.#parts = parts;
     this.#appendBudget = budgetOf(options, "appends in flight", settings.inFlightBytesMax);
@@ -95,6 +98,7 @@ export class Broker {
       ...options,
       topics,
       diskWatch,
+      ageClock,
       intervalMs: settings.retentionCheckIntervalMs,
       producerIdExpirationMs: settings.producerIdExpirationMs,
     });
@@ -168,11 +172,12 @@ export class Broker {
     });
     // One bound on what waits for the disk: the budget's, which makes producers wait before it refuses them.
     const limits = { ...defaultLimits, queuedBytesMax: settings.inFlightBytesMax };
+    const ageClock = await openAgeClock(options);
     let onShort = (): void => undefined;
     const watching = { ...options, path: data.path, marks: settings, onShort: () => onShort() };
     const diskWatch = new DiskWatch(watching);
-    const room = diskWatch;
-    const store = new PartitionStore({ ...options, files, checkpointer, limits, room });
+    const held = { files, checkpointer, limits, room: diskWatch };
+    const store = new PartitionStore({ ...options, ...held, ageClock });
     const metadata = await openMetadataPartition({ store, data }, internalSettings);
     try {
       const machine = new CatalogMachine();
@@ -195,6 +200,7 @@ export class Broker {
         machine,
         coordinator,
         diskWatch,
+        ageClock,
       };
       await startCatalog({ ...options, ...parts, serverDefaults });
       options.steps?.ended("partitions");
@@ -209,6 +215,11 @@ export class Broker {
       await store.close([...topics.partitions(), metadata]);
       throw error;
     }
+  }
+
+  /** Says how old things are, whatever the wall clock does. */
+  get ageClock(): Clock {
+    return this.#parts.ageClock;
   }
 
   /** The topics now, for what is built on top. */
@@ -279,7 +290,8 @@ export class Broker {
 
   /** What should be seen to before it becomes a problem, as sentences, at the last call of `problems`. */
   warnings(): readonly string[] {
-    return this.#parts.diskWatch.warnings();
+    const { diskWatch, ageClock } = this.#parts;
+    return [...diskWatch.warnings(), ...clockWarnings(ageClock)];
   }
 
   /** Numbers for metrics. */
@@ -294,6 +306,7 @@ export class Broker {
       freeBytes: this.#parts.diskWatch.freeBytes,
       diskLevel: this.#parts.diskWatch.level,
       diskStalledMs: this.#parts.diskWatch.stalledMs,
+      clockDoubtedMs: this.#parts.ageClock.doubtedMs,
     };
   }
 

@@ -7,6 +7,7 @@ import type { Clock, Timer } from "../base/clock.ts";
 import { LogError } from "../base/error.ts";
 import type { Logger } from "../base/logger.ts";
 import type { DataDirectory } from "../storage/data-directory.ts";
+import { writeClockFile } from "../storage/clock-file.ts";
 import { type Disk, isShortOfRoom } from "../storage/disk.ts";
 import type { DiskWatch } from "./disk-watch.ts";
 import type { Partition } from "./partition.ts";
@@ -20,6 +21,8 @@ export interface HousekeepingOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly diskWatch: DiskWatch;
+  /** Says how old things are. */
+  readonly ageClock: Clock;
   /** Time between two rounds. */
   readonly intervalMs: number;
   /** How long a partition remembers a silent producer, in milliseconds. */
@@ -92,8 +95,11 @@ export class Housekeeping {
   }
 
   async #runRound(): Promise<void> {
-    const { topics, diskWatch } = this.#options;
+    const { topics, diskWatch, ageClock, disk, data, logger } = this.#options;
     await diskWatch.ask();
+    await writeClockFile(disk, data.path, ageClock.nowMs()).catch((error: unknown) => {
+      logger.warn({ err: error }, "the time cannot be noted; a jump may go unnoticed at a start");
+    });
     // As they are now: what is created during the round waits for the next.
     const partitions = Array.from(topics.partitions());
     for (const partition of partitions) {
@@ -104,11 +110,11 @@ export class Housekeeping {
   }
 
   async #keep(partition: Partition): Promise<void> {
-    const { logger, clock, producerIdExpirationMs } = this.#options;
+    const { logger, ageClock, producerIdExpirationMs } = this.#options;
     const log = partition.logOrNull;
     if (log === null || !partition.isLive || log.health().state !== "ok") return;
     try {
-      log.expireProducers(clock.nowMs() - producerIdExpirationMs);
+      log.expireProducers(ageClock.nowMs() - producerIdExpirationMs);
       await log.rollIfDue();
       const removedCount = await log.applyRetention();
       if (removedCount === 0) return;

@@ -33,6 +33,8 @@ export interface PartitionStoreOptions {
   readonly observer: LogObserver;
   readonly checkpointer: Checkpointer;
   readonly room: LogRoom;
+  /** See `LogOptions.ageClock`. */
+  readonly ageClock: Pick<Clock, "nowMs">;
 }
 
 /** Partitions `from` to below `to` of one topic. */
@@ -197,6 +199,7 @@ export class PartitionStore {
       createIfMissing: isNew,
       persistCheckpoint: () => checkpointer.write(),
       room: this.#options.room,
+      ageClock: this.#options.ageClock,
     });
     checkpointer.add(name, log);
     log.onAdvance(() => checkpointer.touch());

@@ -46,6 +46,8 @@ export interface GroupServicesOptions {
   readonly limits: GroupLimits;
   /** As in `CoordinatorOptions`. */
   readonly snapshotGrowthBytes: number | null;
+  /** Says how old offsets are; `clock` when absent. */
+  readonly ageClock?: Clock;
 }
 
 /** Consumer groups over one log. */
@@ -278,8 +280,9 @@ export class GroupServicesOver implements GroupServices {
 
   async #expireOffsets(): Promise<void> {
     const names = [...this.#machine.groups()].map((group) => group.name);
+    const { clock, ageClock = clock } = this.#options;
     for (const name of names) {
-      while (await this.#coordinator.run(this.#machine.offsets.expire(name)));
+      while (await this.#coordinator.run(this.#machine.offsets.expire(name, ageClock.nowMs())));
     }
   }
 }

@@ -164,8 +164,10 @@ export class OffsetCommands {
   /**
    * Forgets offsets of a group that have lapsed, and the group when it has neither offsets nor members left. The reply
    * is true when there may be more to forget.
+   *
+   * @param ageMs The time by which offsets are old, Unix milliseconds; null: that of the command.
    */
-  expire(group: string): Command<GroupEvent, boolean> {
+  expire(group: string, ageMs: number | null = null): Command<GroupEvent, boolean> {
     return (nowMs) => {
       const known = this.#groups.find(group);
       const isReadAtAll = known?.classic?.hasKnownTopics() === false;
@@ -173,7 +175,7 @@ export class OffsetCommands {
       const { offsets, pending, emptySinceMs } = known;
       const { limits, patterns } = this.#contextAt(nowMs);
       const rule = {
-        nowMs,
+        nowMs: ageMs ?? nowMs,
         retentionMs: limits.offsetsRetentionMs,
         emptySinceMs,
         subscribedTopics: known.subscribedTopics(patterns),

@@ -87,6 +87,8 @@ export interface LogOptions {
   readonly limits: LogLimits;
   /** Open files and maps, shared by all logs of a process. */
   readonly files: FileCache;
+  /** Says how old records are; the wall clock when absent. */
+  readonly ageClock?: Pick<Clock, "nowMs">;
   /** Says how much room the disk has; there is always enough when absent. */
   readonly room?: LogRoom;
 }

@@ -21,6 +21,8 @@ export interface RetentionParts {
   readonly keeper: ProducerKeeper;
 }
 
+const oldSegmentsMin = 16;
+
 /** Removal of old segments of one log. One operation at a time; the others wait. */
 export class LogRetention {
   readonly #parts: RetentionParts;
@@ -84,7 +86,9 @@ export class LogRetention {
     const segments = state.segments.all.slice();
     let end = state.logStartOffset;
     if (!deleteByRetention) return end;
-    const nowMs = state.options.clock.nowMs();
+    const { clock, ageClock = clock, room } = state.options;
+    const nowMs = ageClock.nowMs();
+    let oldLeft = room?.isShort === true ? segments.length : oldSegmentsMax(segments.length);
     const heldFrom = Math.min(...state.holds.values());
     let spareBytes = retentionBytes < 0 ? -1 : (await this.totalBytes()) - retentionBytes;
     for (const segment of segments) {
@@ -96,6 +100,7 @@ export class LogRetention {
       const segmentEnd = next === null ? state.logEndOffset : next.baseOffset;
       const isNeeded = segmentEnd > state.visible.offset || segmentEnd > heldFrom;
       if ((!isSpare && !isOld) || bytes === 0 || isNeeded) break;
+      if (!isSpare && oldLeft-- <= 0) break;
       spareBytes -= bytes;
       end = Math.max(end, segmentEnd);
     }
@@ -177,4 +182,9 @@ export class LogRetention {
       }
     }
   }
+}
+
+// Age removes a part of a long log at a time: should the time be wrong after all, somebody can still stop it.
+function oldSegmentsMax(segmentCount: number): number {
+  return Math.max(oldSegmentsMin, Math.ceil(segmentCount / 4));
 }

@@ -44,6 +44,8 @@ export interface TransactionServicesOptions {
   readonly limits: TransactionLimits;
   /** As in `CoordinatorOptions`. */
   readonly snapshotGrowthBytes: number | null;
+  /** Says how old transactions and unused ids are; `clock` when absent. */
+  readonly ageClock?: Clock;
 }
 
 interface Parts {
@@ -73,7 +75,8 @@ export class TransactionServicesOver implements TransactionServices {
     const commands = new TransactionCommands({ machine, limits, refusalOf });
     this.#commands = commands;
     const { idExpirationMs } = limits;
-    this.#deadlines = new Deadlines({ ...options, coordinator, commands, idExpirationMs });
+    const clock = options.ageClock ?? options.clock;
+    this.#deadlines = new Deadlines({ ...options, clock, coordinator, commands, idExpirationMs });
     this.#completer = new Completer({ ...options, coordinator, commands });
     machine.observe((transactionalId, transaction) => {
       // Of a replay only the end counts.

@@ -39,6 +39,7 @@ async function openStore(disk: FaultyDisk) {
     limits: defaultLimits,
     observer: silentObserver,
     room: endlessRoom,
+    ageClock: clock,
   };
   return { data, checkpointer, store: new PartitionStore({ ...seams, ...parts }) };
 }
