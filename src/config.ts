@@ -53,6 +53,7 @@ const properties = {
   }),
   bodyBytesMax: bytes(16 * MiB, 1024, "largest request body in bytes"),
   inFlightBytesMax: bytes(256 * MiB, MiB, "bytes of request bodies and unsynced appends held"),
+  replyBytesInFlightMax: bytes(256 * MiB, MiB, "bytes of HTTP replies that clients have not taken"),
   admissionWaitMs: millis(5000, 0, "how long a produce may wait for room before it is refused"),
   connectionsMax: count(10_000, 1_000_000, "open HTTP connections"),
   kafkaRequestBytesMax: bytes(100 * MiB, 1024, "largest request of Kafka's protocol in bytes"),

@@ -138,6 +138,7 @@ function httpDoor({ config, logger, engine, registry }: DoorParts): Promise<Door
     limits: {
       bodyBytesMax: config.bodyBytesMax,
       bodyBytesInFlightMax: config.inFlightBytesMax,
+      replyBytesInFlightMax: config.replyBytesInFlightMax,
       connectionsMax: config.connectionsMax,
       longPollsMax: config.longPollsMax,
       requestTimeoutMs: config.requestTimeoutMs,

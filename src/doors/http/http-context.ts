@@ -6,6 +6,7 @@ import type { Logger } from "../../base/logger.ts";
 import type { Random } from "../../base/random.ts";
 import type { Services } from "../../services.ts";
 import type { HttpMetrics } from "./http-metrics.ts";
+import type { ReplyRoom } from "./reply-room.ts";
 
 /** Hard limits of the door. Sizes are bytes, times milliseconds. */
 export interface HttpLimits {
@@ -13,6 +14,8 @@ export interface HttpLimits {
   readonly bodyBytesMax: number;
   /** Sum of all bodies in memory; beyond it requests are refused with SERVER_OVERLOADED. */
   readonly bodyBytesInFlightMax: number;
+  /** Sum of all replies that clients have not taken; beyond it the slowest clients are cut. */
+  readonly replyBytesInFlightMax: number;
   /** The door closes a batch before it grows past this; below the usual max.message.bytes. */
   readonly batchBytesMax: number;
   /** Open connections; more are dropped when they come. */
@@ -45,6 +48,7 @@ export interface HttpLimits {
 export const defaultHttpLimits: HttpLimits = {
   bodyBytesMax: 16 * 1024 * 1024,
   bodyBytesInFlightMax: 256 * 1024 * 1024,
+  replyBytesInFlightMax: 256 * 1024 * 1024,
   batchBytesMax: 1_000_000,
   connectionsMax: 10_000,
   longPollsMax: 5_000,
@@ -68,6 +72,7 @@ export interface HttpContext {
   readonly logger: Logger;
   readonly limits: HttpLimits;
   readonly metrics: HttpMetrics;
+  readonly replies: ReplyRoom;
   /** Asked by whatever works on much data, so that the event loop keeps turning. */
   readonly share: LoopShare;
   /** Aborted when the door begins to close: what waits answers at once. */

@@ -36,6 +36,7 @@ import { queuesPlugin } from "./queues.ts";
 import { recordsPlugin } from "./records.ts";
 import { answerUnknown, refuseExpectations, refuseUnparsed, refuseUnrouted } from "./refusals.ts";
 import { sendProblem } from "./replies.ts";
+import { ReplyRoom } from "./reply-room.ts";
 import { requestNaming } from "./request-id.ts";
 import { bodyCompilers } from "./route-schema.ts";
 import { topicsPlugin } from "./topics.ts";
@@ -78,13 +79,14 @@ export async function createHttpDoor(options: HttpDoorOptions): Promise<HttpDoor
     logger,
     limits,
     metrics,
+    replies: new ReplyRoom(clock, limits.replyBytesInFlightMax),
     share: new LoopShare(clock),
     stopping: stop.signal,
   };
   const app = buildApp(context);
   takeBodies(app, context);
   const registry = options.registry ?? new Registry();
-  exportMetrics(registry, metrics);
+  exportMetrics(registry, metrics, context.replies);
   await registerPlugins(app, context, registry);
   await app.ready();
   return {

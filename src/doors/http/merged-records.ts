@@ -118,6 +118,7 @@ async function answer(
 ): Promise<unknown> {
   const { start, signal } = read;
   const { maxRecords, maxBytes, waitMs, isolation, form, negotiated } = read.terms;
+  context.replies.require();
   const page = new RecordPage(negotiated.encoding as PageEncoding);
   const isLine = negotiated.encoding === "ndjson";
   const request = { ...start, maxRecords, maxBytes, waitMs, isolation, signal };
@@ -126,6 +127,7 @@ async function answer(
   });
   const next = formatVector(end);
   const body = page.close({ next });
+  context.replies.hold(reply, body.length);
   context.metrics.recordsOut += page.count;
   context.metrics.bytesOut += body.length;
   return reply.header("varve-next", next).type(negotiated.mediaType).send(body);

@@ -5,9 +5,10 @@ import type { Registry } from "prom-client";
 import { collectDefaultMetrics, Counter, Gauge } from "prom-client";
 import { type LabelledLatency, latencyMetric } from "../latency.ts";
 import type { HttpMetrics } from "./http-metrics.ts";
+import type { ReplyRoom } from "./reply-room.ts";
 
 /** Registers the process's usual metrics and the door's own. Call it once for each registry. */
-export function exportMetrics(registry: Registry, metrics: HttpMetrics): void {
+export function exportMetrics(registry: Registry, metrics: HttpMetrics, replies: ReplyRoom): void {
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
   const total = (name: string, help: string, read: () => number): void => {
@@ -58,6 +59,12 @@ export function exportMetrics(registry: Registry, metrics: HttpMetrics): void {
     () => metrics.connectionsDropped,
   );
   gauge("varve_http_waiting_requests", "Reads, polls and streams waiting.", () => metrics.waiting);
+  gauge("varve_http_reply_bytes", "Bytes of replies not taken yet.", () => replies.heldBytes);
+  total(
+    "varve_http_slow_readers_cut_total",
+    "Connections cut because their replies filled the memory.",
+    () => replies.cutCount,
+  );
   gauge(
     "varve_http_body_bytes",
     "Bytes of request bodies in memory.",

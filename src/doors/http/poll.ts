@@ -102,6 +102,7 @@ async function answer(context: HttpContext, poll: Poll): Promise<void> {
     maxBytes: Math.min(body.maxBytes ?? 1024 * 1024, context.limits.maxBytesMax),
   });
   const waitMs = body.waitMs ?? 0;
+  context.replies.require();
   // A newer poll has come already: this one only has to be answered.
   if (!turn.superseded.aborted) {
     await refresh(context, session, body.autoCommit ?? true);
@@ -119,6 +120,7 @@ async function answer(context: HttpContext, poll: Poll): Promise<void> {
     assignment: session.assignment(),
     positions: fetch.positions(),
   });
+  context.replies.hold(reply, bytes.length);
   context.metrics.recordsOut += fetch.count;
   context.metrics.bytesOut += bytes.length;
   endWhenSent(reply, turn, (socket) => {

@@ -4,6 +4,7 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { Static } from "../../base/schema.ts";
 import type { ReceivedRange, ReceiveRequest } from "../../services.ts";
+import { LogError } from "../../base/error.ts";
 import { allowNoBody } from "./bodies.ts";
 import { GivenAnswers } from "./given-answers.ts";
 import type { HttpContext } from "./http-context.ts";
@@ -73,6 +74,8 @@ async function receive(
   { reply, negotiated, asked, given }: Receiving,
   signal: AbortSignal | null,
 ): Promise<unknown> {
+  // Before anything is leased: what a refused reply would have held were handed out in vain. Answers are taken always.
+  if (given === null) context.replies.require();
   const { queues } = context.services;
   const answers = given === null ? {} : { answers: given.answers, waitMs: 0 };
   const received = await queues.receive({ ...asked, ...answers, signal });
@@ -90,12 +93,22 @@ async function receive(
       page.add(cursor, place);
     });
     const body = page.close(given === null ? {} : { results: given.results(received.settled) });
+    holdLeased(context, reply, body.length);
     context.metrics.recordsOut += page.count;
     context.metrics.bytesOut += body.length;
     return reply.type(negotiated.mediaType).send(body);
   } finally {
     // The page is a copy of its own.
     received.release();
+  }
+}
+
+// What has been leased is sent, room or not.
+function holdLeased({ replies }: HttpContext, reply: FastifyReply, bytes: number): void {
+  try {
+    replies.hold(reply, bytes);
+  } catch (error) {
+    if (!(error instanceof LogError)) throw error;
   }
 }
 

@@ -22,6 +22,7 @@ export async function sendBatches(
   request: ReadRequest,
 ): Promise<FastifyReply> {
   const { topic, partition, maxBytes, offset } = request;
+  context.replies.require();
   const fetched = await context.services.data.fetch({
     maxWaitMs: request.waitMs,
     minBytes: request.waitMs > 0 ? 1 : 0,
@@ -41,6 +42,7 @@ export async function sendBatches(
     const failure = fetchError(result, offset);
     if (failure !== null) throw failure;
     const { batches, highWatermark, lastStableOffset, logStartOffset } = result;
+    context.replies.hold(reply, batches.length);
     reply.raw.once("close", release);
     reply.raw.once("finish", release);
     if (reply.raw.destroyed) release();

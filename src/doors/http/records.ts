@@ -95,6 +95,7 @@ async function answer(
   const { maxRecords, maxBytes, waitMs, isolation, form, negotiated } = terms;
   const request: ReadRequest = { ...from, maxRecords, maxBytes, waitMs, isolation, signal };
   if (negotiated.encoding === "batches") return sendBatches(context, reply, request);
+  context.replies.require();
   const page = new RecordPage(negotiated.encoding as PageEncoding);
   const isLine = negotiated.encoding === "ndjson";
   const place = { topic: null, partition: from.partition, form, isLine };
@@ -103,6 +104,7 @@ async function answer(
   // Told while a transaction is open: that is why a reader of committed records comes no further.
   const open = lastStableOffset < end.highWatermark ? { lastStableOffset } : {};
   const body = page.close({ ...shown, ...open });
+  context.replies.hold(reply, body.length);
   context.metrics.recordsOut += page.count;
   context.metrics.bytesOut += body.length;
   reply.header("varve-next-offset", String(end.nextOffset));

@@ -114,10 +114,16 @@ class StreamPages {
 // Resolves when the socket can take more. The bytes belong to the socket from here on.
 function write(context: HttpContext, raw: ServerResponse, bytes: Buffer): Promise<void> {
   if (bytes.length === 0 || raw.destroyed) return Promise.resolve();
-  if (raw.write(bytes)) return Promise.resolve();
+  // A stream that finds no room ends like one that is cut: its client comes back with its position.
+  const release = context.replies.holdPart(raw, bytes.length);
+  if (raw.write(bytes)) {
+    release();
+    return Promise.resolve();
+  }
   return new Promise((resolve, reject) => {
     const end = (error: Error | null): void => {
       timer.cancel();
+      release();
       raw.off("drain", drained);
       raw.off("close", closed);
       if (error === null) resolve();

@@ -1,12 +1,14 @@
 import { Registry } from "prom-client";
 import { expect, test } from "vitest";
+import { ReplyRoom } from "../../../src/doors/http/reply-room.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
 import { HttpMetrics } from "../../../src/doors/http/http-metrics.ts";
 import { exportMetrics } from "../../../src/doors/http/metrics-export.ts";
 
 test("export: scraped twice: counts are the door's, not added up; buckets are cumulative", async () => {
   const registry = new Registry();
   const metrics = new HttpMetrics();
-  exportMetrics(registry, metrics);
+  exportMetrics(registry, metrics, new ReplyRoom(new FakeClock(), 1));
   metrics.recordsIn = 5;
   metrics.route("GET", "/x").observe(200, 0.002);
   metrics.route("GET", "/x").observe(200, 99);
