@@ -118,6 +118,7 @@ function kafkaDoor({ config, logger, engine, registry }: DoorParts): Door {
     limits: {
       requestBytesMax: config.kafkaRequestBytesMax,
       requestBytesInFlightMax: config.inFlightBytesMax,
+      replyBytesInFlightMax: config.replyBytesInFlightMax,
       connectionsMax: config.kafkaConnectionsMax,
       idleTimeoutMs: config.kafkaIdleTimeoutMs,
       requestTimeoutMs: config.requestTimeoutMs,

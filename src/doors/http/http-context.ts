@@ -6,7 +6,7 @@ import type { Logger } from "../../base/logger.ts";
 import type { Random } from "../../base/random.ts";
 import type { Services } from "../../services.ts";
 import type { HttpMetrics } from "./http-metrics.ts";
-import type { ReplyRoom } from "./reply-room.ts";
+import type { ReplyRoom } from "../reply-room.ts";
 
 /** Hard limits of the door. Sizes are bytes, times milliseconds. */
 export interface HttpLimits {
@@ -48,7 +48,7 @@ export interface HttpLimits {
 export const defaultHttpLimits: HttpLimits = {
   bodyBytesMax: 16 * 1024 * 1024,
   bodyBytesInFlightMax: 256 * 1024 * 1024,
-  replyBytesInFlightMax: 256 * 1024 * 1024,
+  replyBytesInFlightMax: 128 * 1024 * 1024,
   batchBytesMax: 1_000_000,
   connectionsMax: 10_000,
   longPollsMax: 5_000,

@@ -36,7 +36,7 @@ import { queuesPlugin } from "./queues.ts";
 import { recordsPlugin } from "./records.ts";
 import { answerUnknown, refuseExpectations, refuseUnparsed, refuseUnrouted } from "./refusals.ts";
 import { sendProblem } from "./replies.ts";
-import { ReplyRoom } from "./reply-room.ts";
+import { ReplyRoom } from "../reply-room.ts";
 import { requestNaming } from "./request-id.ts";
 import { bodyCompilers } from "./route-schema.ts";
 import { topicsPlugin } from "./topics.ts";

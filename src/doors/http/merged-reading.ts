@@ -20,6 +20,8 @@ export interface MergedRequest {
   readonly waitMs: number;
   readonly isolation: IsolationLevel;
   readonly signal: AbortSignal | null;
+  /** True when nobody waits for the page any more: it is broken off. */
+  readonly isGone?: () => boolean;
 }
 
 // With less than this for each partition, most of a page would be first batches anyway.
@@ -127,7 +129,9 @@ async function merge(
     count++;
     if (!oldest.walk.next()) live = live.filter((walk) => walk !== oldest);
     const pause = request.loop.after(recordBytes + recordCostBytes);
-    if (pause !== null) await pause;
+    if (pause === null) continue;
+    await pause;
+    if (request.isGone?.() === true) break;
   }
   return count;
 }

@@ -18,7 +18,7 @@ import { RecordPage } from "./record-page.ts";
 import type { StreamSource } from "./streams.ts";
 import { sendStream } from "./streams.ts";
 import { formatVector, looksLikeVector, parseVector } from "./vector.ts";
-import { whileWaiting } from "./waiting.ts";
+import { holdReply, whileWaiting } from "./waiting.ts";
 
 // The stored form does not say which partition a batch is of.
 const encodings: readonly Encoding[] = ["json", "msgpack", "ndjson", "sse"];
@@ -121,13 +121,14 @@ async function answer(
   context.replies.require();
   const page = new RecordPage(negotiated.encoding as PageEncoding);
   const isLine = negotiated.encoding === "ndjson";
-  const request = { ...start, maxRecords, maxBytes, waitMs, isolation, signal };
+  const isGone = (): boolean => reply.raw.destroyed;
+  const request = { ...start, maxRecords, maxBytes, waitMs, isolation, signal, isGone };
   const end = await readMerged(context, request, (cursor, partition) => {
     page.add(cursor, { topic: null, partition, form, isLine });
   });
   const next = formatVector(end);
   const body = page.close({ next });
-  context.replies.hold(reply, body.length);
+  holdReply(context, reply, body.length);
   context.metrics.recordsOut += page.count;
   context.metrics.bytesOut += body.length;
   return reply.header("varve-next", next).type(negotiated.mediaType).send(body);

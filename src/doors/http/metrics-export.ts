@@ -4,8 +4,8 @@
 import type { Registry } from "prom-client";
 import { collectDefaultMetrics, Counter, Gauge } from "prom-client";
 import { type LabelledLatency, latencyMetric } from "../latency.ts";
+import type { ReplyRoom } from "../reply-room.ts";
 import type { HttpMetrics } from "./http-metrics.ts";
-import type { ReplyRoom } from "./reply-room.ts";
 
 /** Registers the process's usual metrics and the door's own. Call it once for each registry. */
 export function exportMetrics(registry: Registry, metrics: HttpMetrics, replies: ReplyRoom): void {

@@ -16,7 +16,7 @@ import type { PageEncoding } from "./record-page.ts";
 import { pollOutput } from "./group-schema.ts";
 import { negotiateValue } from "./replies.ts";
 import { routeSchema } from "./route-schema.ts";
-import { afterReply, whileWaiting } from "./waiting.ts";
+import { afterReply, holdReply, whileWaiting } from "./waiting.ts";
 
 const pollBody = Type.Object(
   {
@@ -120,7 +120,7 @@ async function answer(context: HttpContext, poll: Poll): Promise<void> {
     assignment: session.assignment(),
     positions: fetch.positions(),
   });
-  context.replies.hold(reply, bytes.length);
+  holdReply(context, reply, bytes.length);
   context.metrics.recordsOut += fetch.count;
   context.metrics.bytesOut += bytes.length;
   endWhenSent(reply, turn, (socket) => {

@@ -4,7 +4,6 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { Static } from "../../base/schema.ts";
 import type { ReceivedRange, ReceiveRequest } from "../../services.ts";
-import { LogError } from "../../base/error.ts";
 import { allowNoBody } from "./bodies.ts";
 import { GivenAnswers } from "./given-answers.ts";
 import type { HttpContext } from "./http-context.ts";
@@ -18,7 +17,7 @@ import { type PageEncoding, RecordPage } from "./record-page.ts";
 import type { RecordPlace } from "./record-writer.ts";
 import { negotiateValue } from "./replies.ts";
 import { routeSchema } from "./route-schema.ts";
-import { afterReply, whileWaiting } from "./waiting.ts";
+import { afterReply, holdReplyAnyway, whileWaiting } from "./waiting.ts";
 
 const path = "/v1/queues/:queue/receive";
 const schema = routeSchema(path, {
@@ -93,22 +92,13 @@ async function receive(
       page.add(cursor, place);
     });
     const body = page.close(given === null ? {} : { results: given.results(received.settled) });
-    holdLeased(context, reply, body.length);
+    holdReplyAnyway(context, reply, body.length);
     context.metrics.recordsOut += page.count;
     context.metrics.bytesOut += body.length;
     return reply.type(negotiated.mediaType).send(body);
   } finally {
     // The page is a copy of its own.
     received.release();
-  }
-}
-
-// What has been leased is sent, room or not.
-function holdLeased({ replies }: HttpContext, reply: FastifyReply, bytes: number): void {
-  try {
-    replies.hold(reply, bytes);
-  } catch (error) {
-    if (!(error instanceof LogError)) throw error;
   }
 }
 

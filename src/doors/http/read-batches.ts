@@ -7,6 +7,7 @@ import type { HttpContext } from "./http-context.ts";
 import { mediaTypes } from "./negotiation.ts";
 import type { ReadRequest } from "./reading.ts";
 import { fetchError } from "./reading.ts";
+import { holdReply } from "./waiting.ts";
 
 /**
  * Answers with the batches from an offset on; the first may begin below it. The bytes are on loan from the log
@@ -42,7 +43,7 @@ export async function sendBatches(
     const failure = fetchError(result, offset);
     if (failure !== null) throw failure;
     const { batches, highWatermark, lastStableOffset, logStartOffset } = result;
-    context.replies.hold(reply, batches.length);
+    holdReply(context, reply, batches.length);
     reply.raw.once("close", release);
     reply.raw.once("finish", release);
     if (reply.raw.destroyed) release();

@@ -20,6 +20,8 @@ export interface ReadRequest {
   readonly waitMs: number;
   readonly isolation: IsolationLevel;
   readonly signal: AbortSignal | null;
+  /** True when nobody waits for the records any more: the walk is broken off. */
+  readonly isGone?: () => boolean;
 }
 
 /** Where a read ended. */
@@ -36,6 +38,8 @@ export interface WalkBounds {
   readonly maxBytes: number;
   /** Asked after each record. */
   readonly share: LoopShare;
+  /** Asked after each pause. */
+  readonly isGone?: () => boolean;
 }
 
 /** What a record costs beside its bytes, in bytes that would cost as much; for `LoopShare.after`. */
@@ -105,7 +109,9 @@ async function walkRecords(
     walk.take();
     count++;
     const pause = share.after(recordBytes + recordCostBytes);
-    if (pause !== null) await pause;
+    if (pause === null) continue;
+    await pause;
+    if (bounds.isGone?.() === true) break;
   }
   return count;
 }

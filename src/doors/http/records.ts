@@ -17,7 +17,7 @@ import type { PageEncoding } from "./record-page.ts";
 import { RecordPage } from "./record-page.ts";
 import type { StreamSource } from "./streams.ts";
 import { sendStream } from "./streams.ts";
-import { whileWaiting } from "./waiting.ts";
+import { holdReply, whileWaiting } from "./waiting.ts";
 
 const encodings: readonly Encoding[] = ["json", "msgpack", "ndjson", "sse", "batches"];
 
@@ -93,7 +93,9 @@ async function answer(
   { terms, from, signal }: PartitionRead,
 ): Promise<unknown> {
   const { maxRecords, maxBytes, waitMs, isolation, form, negotiated } = terms;
-  const request: ReadRequest = { ...from, maxRecords, maxBytes, waitMs, isolation, signal };
+  const isGone = (): boolean => reply.raw.destroyed;
+  const bounds = { maxRecords, maxBytes, waitMs };
+  const request: ReadRequest = { ...from, ...bounds, isolation, signal, isGone };
   if (negotiated.encoding === "batches") return sendBatches(context, reply, request);
   context.replies.require();
   const page = new RecordPage(negotiated.encoding as PageEncoding);
@@ -104,7 +106,7 @@ async function answer(
   // Told while a transaction is open: that is why a reader of committed records comes no further.
   const open = lastStableOffset < end.highWatermark ? { lastStableOffset } : {};
   const body = page.close({ ...shown, ...open });
-  context.replies.hold(reply, body.length);
+  holdReply(context, reply, body.length);
   context.metrics.recordsOut += page.count;
   context.metrics.bytesOut += body.length;
   reply.header("varve-next-offset", String(end.nextOffset));

@@ -115,7 +115,7 @@ class StreamPages {
 function write(context: HttpContext, raw: ServerResponse, bytes: Buffer): Promise<void> {
   if (bytes.length === 0 || raw.destroyed) return Promise.resolve();
   // A stream that finds no room ends like one that is cut: its client comes back with its position.
-  const release = context.replies.holdPart(raw, bytes.length);
+  const release = context.replies.hold(raw, bytes.length);
   if (raw.write(bytes)) {
     release();
     return Promise.resolve();

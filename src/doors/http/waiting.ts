@@ -24,6 +24,19 @@ export function afterReply(reply: FastifyReply, end: (wasSent: boolean) => void)
 }
 
 /**
+ * Holds a reply in the door's room until it has been sent or its connection has gone.
+ * @throws SERVER_OVERLOADED when there is no room.
+ */
+export function holdReply({ replies }: HttpContext, reply: FastifyReply, bytes: number): void {
+  afterReply(reply, replies.hold(reply.raw, bytes));
+}
+
+/** Holds a reply as `holdReply` does, room or not: what it carries has been handed out already. */
+export function holdReplyAnyway(context: HttpContext, reply: FastifyReply, bytes: number): void {
+  afterReply(reply, context.replies.holdAnyway(reply.raw, bytes));
+}
+
+/**
  * Runs something that may wait, with a signal that aborts when the client goes away or the door closes.
  *
  * @throws THROTTLING_QUOTA_EXCEEDED when too many requests wait already.

@@ -5,6 +5,7 @@
 
 import { setMaxListeners } from "node:events";
 import type { Socket } from "node:net";
+import type { ReplyRoom } from "../reply-room.ts";
 import { AnswerQueue, type AnswerSlot } from "./answer-queue.ts";
 import { type IncomingRequest, readRequest } from "./dispatch.ts";
 import { nameError } from "./error-code.ts";
@@ -22,6 +23,8 @@ export interface ConnectionOptions {
   readonly metrics: KafkaMetrics;
   /** Of all connections together. */
   readonly room: RequestRoom;
+  /** Answers not taken, of all connections together. */
+  readonly replies: ReplyRoom;
   /** Where this client is told to connect. */
   readonly listener: Listener;
   /** Hears that the connection has gone. */
@@ -38,6 +41,8 @@ export class Connection {
   readonly #answers: AnswerQueue;
   readonly #gone = new AbortController();
   readonly #clientHost: string;
+  /** Whom the room for answers knows. */
+  readonly #holder = { destroy: () => this.#cutFor("others need the room of its answers") };
   #software = "";
   /** Bytes of the frame that is being gathered, taken from the room. */
   #gatheredBytes = 0;
@@ -180,6 +185,7 @@ export class Connection {
       const seconds = (this.#nowMs() - begunMs) / 1000;
       const bytesOut = frame?.bytes ?? 0;
       metrics.api(request.name).observe({ seconds, bytesIn: bytes + 4, bytesOut, errorCodes });
+      slot.afterSent(this.#options.replies.holdAnyway(this.#holder, bytesOut));
       slot.fill(frame);
     } catch (error) {
       this.#fail(error, request);

@@ -6,6 +6,7 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Services } from "../../services.ts";
 import type { Door } from "../door.ts";
+import { ReplyRoom } from "../reply-room.ts";
 import { Connection } from "./connection.ts";
 import type { KafkaContext, Listener } from "./handler.ts";
 import { defaultKafkaLimits, type KafkaLimits } from "./kafka-limits.ts";
@@ -52,6 +53,7 @@ class KafkaDoor implements Door {
   readonly #context: KafkaContext;
   readonly #metrics = new KafkaMetrics();
   readonly #room: RequestRoom;
+  readonly #replies: ReplyRoom;
   readonly #server: Server;
   readonly #connections = new Set<Connection>();
   readonly #checkIntervalMs: number;
@@ -71,6 +73,7 @@ class KafkaDoor implements Door {
       waitMsMax: limits.requestTimeoutMs,
       waitersMax: limits.connectionsMax,
     });
+    this.#replies = new ReplyRoom(clock, limits.replyBytesInFlightMax);
     const { idleTimeoutMs, requestTimeoutMs, stallTimeoutMs } = limits;
     this.#checkIntervalMs = Math.min(idleTimeoutMs, requestTimeoutMs, stallTimeoutMs) / 4;
     exportMetrics(options.registry ?? new Registry(), this.#metrics, () => this.#room.takenBytes);
@@ -134,6 +137,7 @@ class KafkaDoor implements Door {
       context: this.#context,
       metrics: this.#metrics,
       room: this.#room,
+      replies: this.#replies,
       listener: listenerFor(this.#options.advertised, socket),
       onClosed: () => {
         this.#metrics.connectionsOpen--;

@@ -8,6 +8,8 @@ export interface KafkaLimits {
   readonly requestBytesMax: number;
   /** Sum of all requests in memory; beyond it connections are not read. */
   readonly requestBytesInFlightMax: number;
+  /** Sum of all answers that clients have not taken; beyond it the slowest clients are cut. */
+  readonly replyBytesInFlightMax: number;
   /** Open connections; more are closed when they come. */
   readonly connectionsMax: number;
   /** Requests of one connection that run at once; beyond it the connection is not read. */
@@ -28,6 +30,7 @@ export interface KafkaLimits {
 export const defaultKafkaLimits: KafkaLimits = {
   requestBytesMax: 100 * MiB,
   requestBytesInFlightMax: 256 * MiB,
+  replyBytesInFlightMax: 128 * MiB,
   connectionsMax: 10_000,
   requestsPerConnectionMax: 64,
   idleTimeoutMs: 600_000,

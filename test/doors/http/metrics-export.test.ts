@@ -1,6 +1,6 @@
 import { Registry } from "prom-client";
 import { expect, test } from "vitest";
-import { ReplyRoom } from "../../../src/doors/http/reply-room.ts";
+import { ReplyRoom } from "../../../src/doors/reply-room.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { HttpMetrics } from "../../../src/doors/http/http-metrics.ts";
 import { exportMetrics } from "../../../src/doors/http/metrics-export.ts";

@@ -1,15 +1,18 @@
-// Room for replies that clients have not taken yet, of all connections together.
+// Room for replies that clients have not taken yet, of all connections of a door together.
 //
 // A client that asks for much and reads nothing would hold its reply in memory for as long as it likes. Beyond the
 // bound room is made by cutting whoever has held a reply longest: a client that reads has had its own within moments.
 
-import type { FastifyReply } from "fastify";
-import type { ServerResponse } from "node:http";
-import type { Clock } from "../../base/clock.ts";
-import { LogError } from "../../base/error.ts";
+import type { Clock } from "../base/clock.ts";
+import { LogError } from "../base/error.ts";
+
+/** A connection, or its reply in progress, as far as it can be cut. */
+export interface Cuttable {
+  destroy(): void;
+}
 
 interface HeldReply {
-  readonly raw: ServerResponse;
+  readonly holder: Cuttable;
   readonly bytes: number;
   readonly sinceMs: number;
 }
@@ -18,6 +21,7 @@ interface HeldReply {
 const countedBytesMin = 4096;
 // Time to take a reply that nobody is cut within.
 const graceMs = 1000;
+const nothingHeld = (): void => undefined;
 
 /** What replies hold in memory. */
 export class ReplyRoom {
@@ -46,29 +50,27 @@ export class ReplyRoom {
 
   /** Makes room for what is to be read. @throws SERVER_OVERLOADED when there is none */
   require(): void {
-    this.#makeRoom(1);
+    if (!this.#makeRoom(1)) throw this.#overloaded();
   }
 
   /**
-   * Holds a reply until its last byte has been handed to the system, or its connection has gone.
+   * Holds a reply until the returned function is called, which is harmless twice.
    * @throws SERVER_OVERLOADED when there is no room: drop the bytes.
    */
-  hold({ raw }: FastifyReply, bytes: number): void {
-    if (bytes < countedBytesMin || raw.destroyed) return;
-    this.#makeRoom(bytes);
-    const end = this.#hold(raw, bytes);
-    raw.once("finish", end);
-    raw.once("close", end);
+  hold(holder: Cuttable, bytes: number): () => void {
+    if (bytes >= countedBytesMin && !this.#makeRoom(bytes)) throw this.#overloaded();
+    return this.#hold(holder, bytes);
   }
 
-  /** Holds a part of a stream until the returned function is called. @throws as `hold` */
-  holdPart(raw: ServerResponse, bytes: number): () => void {
-    this.#makeRoom(bytes);
-    return this.#hold(raw, bytes);
+  /** Holds a reply that cannot be dropped any more, room or not; as `hold` else. */
+  holdAnyway(holder: Cuttable, bytes: number): () => void {
+    if (bytes >= countedBytesMin) this.#makeRoom(bytes);
+    return this.#hold(holder, bytes);
   }
 
-  #hold(raw: ServerResponse, bytes: number): () => void {
-    const held = { raw, bytes, sinceMs: this.#clock.monotonicMs() };
+  #hold(holder: Cuttable, bytes: number): () => void {
+    if (bytes < countedBytesMin) return nothingHeld;
+    const held = { holder, bytes, sinceMs: this.#clock.monotonicMs() };
     this.#held.add(held);
     this.#heldBytes += bytes;
     return () => this.#end(held);
@@ -78,17 +80,20 @@ export class ReplyRoom {
     if (this.#held.delete(held)) this.#heldBytes -= held.bytes;
   }
 
-  #makeRoom(bytes: number): void {
+  #makeRoom(bytes: number): boolean {
     const cutBeforeMs = this.#clock.monotonicMs() - graceMs;
     for (const held of this.#held) {
-      if (this.#heldBytes + bytes <= this.#bytesMax) return;
+      if (this.#heldBytes + bytes <= this.#bytesMax) return true;
       if (held.sinceMs > cutBeforeMs) break;
       this.#cutCount++;
       this.#end(held);
-      held.raw.destroy();
+      held.holder.destroy();
     }
-    if (this.#heldBytes === 0 || this.#heldBytes + bytes <= this.#bytesMax) return;
-    const detail = `${this.#heldBytes} of ${this.#bytesMax} bytes of replies wait for their clients; retry later`;
-    throw new LogError("SERVER_OVERLOADED", detail);
+    return this.#heldBytes === 0 || this.#heldBytes + bytes <= this.#bytesMax;
+  }
+
+  #overloaded(): LogError {
+    const held = `${this.#heldBytes} of ${this.#bytesMax} bytes of replies wait for their clients`;
+    return new LogError("SERVER_OVERLOADED", `${held}; retry later`);
   }
 }
