@@ -68,15 +68,16 @@ interface SlowClient {
 const http = (line: string, headers: readonly string[] = [], body = ""): Buffer =>
   Buffer.from([`${line} HTTP/1.1`, "host: slow", ...headers, "", body].join("\r\n"));
 
-const read = `GET /v1/topics/${topic}/partitions/0/records?maxBytes=8388608`;
+const read = `GET /v1/topics/${topic}/partitions/0/records?maxBytes=1048576`;
+const largeRead = read.replace("1048576", "8388608");
 
-function fetches(count: number): Buffer {
-  const partitions = [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 8 * MiB }];
+function fetches(count: number, maxBytes = MiB): Buffer {
+  const partitions = [{ partition: 0, fetchOffset: 0, partitionMaxBytes: maxBytes }];
   const body = {
     replicaId: -1,
     maxWaitMs: 0,
     minBytes: 1,
-    maxBytes: 8 * MiB,
+    maxBytes,
     isolationLevel: 0,
     topics: [{ topic, partitions }],
   };
@@ -106,7 +107,7 @@ function slowConsumers(): readonly SlowClient[] {
   const never = { port: "http", drip: null, reads: false } as const;
   const kafka = { port: "kafka", drip: null, reads: false } as const;
   return [
-    { ...never, name: "a large read, never taken", opening: http(read) },
+    { ...never, name: "a large read, never taken", opening: http(largeRead) },
     { ...never, name: "a large read, taken bit by bit", opening: http(read), reads: true },
     { ...never, name: "fifty reads at once", opening: Buffer.concat(Array(50).fill(http(read))) },
     { ...never, name: "events, never taken", opening: http(`${read}&follow=true`, events) },
@@ -133,7 +134,7 @@ function slowConsumers(): readonly SlowClient[] {
       opening: http(`${read}&waitMs=60000&from=latest`),
       isHalfOpen: true,
     },
-    { ...kafka, name: "one fetch, never taken", opening: fetches(1) },
+    { ...kafka, name: "one fetch, never taken", opening: fetches(1, 8 * MiB) },
     { ...kafka, name: "two hundred fetches", opening: fetches(200) },
     { ...kafka, name: "fetches, bit by bit", opening: fetches(20), reads: true },
     { ...kafka, name: "half open in Kafka's protocol", opening: fetches(5), isHalfOpen: true },

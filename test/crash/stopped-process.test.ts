@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { freePort, ServerProcess } from "../support/server-process.ts";
 
-const pauseMs = 2500;
+const pauseMs = 2000;
 
 interface Reply {
   readonly status: number;

@@ -1,0 +1,47 @@
+// A real server under a clock that is ten years ahead. Needs `faketime`; says so where it is missing.
+
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { freePort, ServerProcess } from "../support/server-process.ts";
+
+const faketime = "/usr/bin/faketime";
+
+test("server: started ten years ahead: nothing is removed by age, and it is said", async (context) => {
+  if (!existsSync(faketime)) return context.skip(`${faketime} is missing`);
+  const dataDir = mkdtempSync(join(tmpdir(), "varve-clock-"));
+  let server: ServerProcess | null = null;
+  onTestFinished(async () => {
+    await server?.stop("SIGKILL");
+    rmSync(dataDir, { recursive: true, force: true });
+  });
+  const flags = ["--log-level", "error", "--retention-check-interval-ms", "50"];
+  server = await ServerProcess.start({ dataDir, port: await freePort(), flags });
+  const json = { "content-type": "application/json" };
+  const config = { "segment.bytes": "1024", "file.delete.delay.ms": "0" };
+  const create = { method: "PUT", headers: json, body: JSON.stringify({ partitions: 1, config }) };
+  expect((await fetch(`${server.url}/v1/topics/orders`, create)).status).toBe(201);
+  for (let count = 0; count < 3; count++) {
+    const body = JSON.stringify({ records: [{ text: "x".repeat(700) }] });
+    const path = `${server.url}/v1/topics/orders/records`;
+    expect((await fetch(path, { method: "POST", headers: json, body })).status).toBe(200);
+  }
+  const startOf = async (url: string): Promise<number | undefined> => {
+    const topic = await (await fetch(`${url}/v1/topics/orders`)).json();
+    return (topic as { partitions: { logStartOffset: number }[] }).partitions[0]?.logStartOffset;
+  };
+  expect(await server.stop()).toBe(0);
+
+  const nodeFlags = ["-f", "+3650d", process.execPath];
+  const port = await freePort();
+  server = await ServerProcess.start({ dataDir, port, flags, node: faketime, nodeFlags });
+  // Some rounds of retention.
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const ready = await fetch(`${server.url}/readyz`);
+  expect([ready.status, await ready.json()]).toMatchObject([
+    200,
+    { warnings: [expect.stringMatching(/wall clock is \d{12} ms ahead/)] },
+  ]);
+  expect(await startOf(server.url)).toBe(0);
+}, 60_000);
