@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { freePort, ServerProcess } from "../support/server-process.ts";
 
-const pauseMs = 2000;
+const pauseMs = 2500;
 
 interface Reply {
   readonly status: number;
@@ -41,12 +41,12 @@ test("server: stopped for longer than sessions and leases, then let go on", asyn
       member,
       topics: ["orders"],
       maxRecords: 5,
-      sessionTimeoutMs: 1000,
+      sessionTimeoutMs: 2000,
     });
   expect((await poll("one")).body.records).toHaveLength(5);
   expect((await poll("one")).body.records).toHaveLength(5);
   const put = { method: "PUT", headers: { "content-type": "application/json" } };
-  await fetch(`${url}/v1/queues/jobs`, { ...put, body: JSON.stringify({ leaseMs: 1000 }) });
+  await fetch(`${url}/v1/queues/jobs`, { ...put, body: JSON.stringify({ leaseMs: 2000 }) });
   await ask(url, "/v1/queues/jobs/messages", { records: [{ text: "held" }, { text: "acked" }] });
   const held = await ask(url, "/v1/queues/jobs/receive", { max: 2, waitMs: 1000 });
   const [lapses, stays] = held.body.messages as { receipt: string }[];
