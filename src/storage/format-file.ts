@@ -41,7 +41,7 @@ export function decodeFormat(bytes: Uint8Array): FormatReading {
   if (fields?.["format"] !== "varve" || !Number.isSafeInteger(version)) return { kind: "damaged" };
   if (Number(version) > formatVersion) return { kind: "newer", version: Number(version) };
   const { clusterId, directoryId, createdMs } = fields;
-  const isWhole = isId(clusterId) && isId(directoryId) && typeof createdMs === "number";
+  const isWhole = isId(clusterId) && isId(directoryId) && isTime(createdMs);
   if (version !== formatVersion || !isWhole) return { kind: "damaged" };
   return { kind: "known", format: { clusterId, directoryId, createdMs } };
 }
@@ -76,6 +76,10 @@ export function parseObject(bytes: Uint8Array): Record<string, unknown> | null {
   } catch {
     return null;
   }
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value);
 }
 
 function isId(value: unknown): value is string {

@@ -32,6 +32,7 @@ test("format: newer, older, foreign, incomplete: told apart", () => {
     [{ format: "varve", version: "1", ...ids }, "damaged"],
     [{ format: "other", version: 1, ...ids }, "damaged"],
     [{ format: "varve", version: 1, ...ids, clusterId: "short" }, "damaged"],
+    [{ format: "varve", version: 1, ...ids, createdMs: 0.5 }, "damaged"],
     [[], "damaged"],
     [null, "damaged"],
   ];
@@ -51,4 +52,11 @@ test("meta.properties: as Kafka writes it, with comments and spaces: its cluster
   const text = "#\n#Mon Jan 01 2024\nnode.id=1\ncluster.id = abc_-1 \nversion=1\n";
   expect(clusterIdIn(Buffer.from(text))).toBe("abc_-1");
   expect(clusterIdIn(Buffer.from("#cluster.id=x\nnot.cluster.id=y\n"))).toBeNull();
+});
+
+test("format: a time that is no number when it is written again: damaged", () => {
+  const encoded = Buffer.from(encodeFormat(newFormat(seededRandom(1), 5))).toString();
+  const text = JSON.stringify({ ...JSON.parse(encoded), createdMs: 7 });
+  expect(decodeFormat(Buffer.from(text)).kind).toBe("known");
+  expect(decodeFormat(Buffer.from(text.replace(":7}", ":1e999}"))).kind).toBe("damaged");
 });
