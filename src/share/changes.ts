@@ -1,7 +1,7 @@
 // The changes that one command makes to one share partition, gathered until they become events.
 
 import type { Change } from "./packed-runs.ts";
-import { areAlike, type OffsetRange, type RecordFate } from "./record-run.ts";
+import { areAlike, fateOffsetsMax, type OffsetRange, type RecordFate } from "./record-run.ts";
 import type { ShareEvent, SharePlace } from "./share-events.ts";
 import type { ShareCounts, SharePartition } from "./share-partition.ts";
 
@@ -98,13 +98,18 @@ function merged(changes: readonly Change[]): readonly Change[] {
   const result: Change[] = [];
   for (const change of sorted) {
     const before = result.at(-1);
-    if (before === undefined || before.last + 1 !== change.first || !isOne(before, change)) {
+    if (before === undefined || !mayJoin(before, change)) {
       result.push(change);
     } else {
       result[result.length - 1] = { ...before, last: change.last };
     }
   }
   return result;
+}
+
+function mayJoin(before: Change, change: Change): boolean {
+  const isTooLong = change.fate !== null && change.last - before.first >= fateOffsetsMax;
+  return before.last + 1 === change.first && !isTooLong && isOne(before, change);
 }
 
 function isOne({ fate: one }: Change, { fate: other }: Change): boolean {

@@ -6,6 +6,9 @@
  */
 export type RunPhase = "waiting" | "leased" | "leaving";
 
+/** No event gives more offsets one fate: a table of runs has an entry for each thousand of them. */
+export const fateOffsetsMax = 2 ** 27;
+
 /** What is remembered of one record, or of several alike. Never changed: another fate is another object. */
 export interface RecordFate {
   readonly phase: RunPhase;
@@ -94,4 +97,11 @@ export function isSameFate(one: RecordFate, other: RecordFate): boolean {
     one.reason === other.reason &&
     one.bytes === other.bytes
   );
+}
+
+/** Whether offsets that were read are in order, exact, and not too many for the fate they are given. */
+export function isFateRange({ first, last }: OffsetRange, fate: RecordFate | null): boolean {
+  const isRange = first >= 0 && first <= last && Number.isSafeInteger(first);
+  if (!isRange || !Number.isSafeInteger(last)) return false;
+  return fate === null || last - first < fateOffsetsMax;
 }

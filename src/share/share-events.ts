@@ -15,7 +15,7 @@ import { Type } from "../base/schema.ts";
 import { EventReader, jsonEvent } from "../coordinator/event-json.ts";
 import type { EncodedEvent } from "../coordinator/state-machine.ts";
 import { type Change, packedRuns, packedSchema, unpackedRuns } from "./packed-runs.ts";
-import { freshFate, type OffsetRange, type RecordFate } from "./record-run.ts";
+import { freshFate, isFateRange, type OffsetRange, type RecordFate } from "./record-run.ts";
 import type { Move, ShareHeader } from "./share-partition.ts";
 import type { GivenSettings } from "./share-settings.ts";
 
@@ -143,11 +143,18 @@ export function decodeShareEvent(key: Uint8Array, value: Uint8Array | null): Sha
   if (kind === "runs") {
     const runs = unpackedRuns(reader.checked(packedSchema, content), first);
     if (runs === null) throw reader.unreadable("a run has a fate that is not told");
+    for (const run of runs) checkRange(run);
     return { kind, ...place, runs };
   }
   if (last === undefined) throw reader.unreadable("it names no last offset");
   const fate = content === null ? null : readFate(content);
+  checkRange({ first, last, fate });
   return { kind, ...place, first, last, fate };
+}
+
+function checkRange({ first, last, fate }: Change): void {
+  if (isFateRange({ first, last }, fate)) return;
+  throw reader.unreadable(`offsets ${first} to ${last} are none that have one fate`);
 }
 
 function writtenFate(fate: RecordFate): object {

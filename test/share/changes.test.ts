@@ -43,6 +43,24 @@ describe("changes", () => {
     ]);
   });
 
+  test("neighbours with one fate: no longer than an event may be, unless they are settled", () => {
+    const state = new ShareState();
+    const half = 2 ** 26;
+    const ranges = [0, 1, 2].map((part) => ({ first: part * half, last: (part + 1) * half - 1 }));
+    const eventsOf = (fate: RecordFate | null): unknown => {
+      const changes = changesOf(state);
+      for (const range of ranges) changes.assign(range, fate);
+      return changes.events().flatMap((each) => {
+        return each.kind === "run" ? [[each.first, each.last]] : [];
+      });
+    };
+    expect(eventsOf(fateOf())).toEqual([
+      [0, 2 * half - 1],
+      [2 * half, 3 * half - 1],
+    ]);
+    expect(eventsOf(null)).toEqual([[0, 3 * half - 1]]);
+  });
+
   test("below the frontier: what others are is not told again", () => {
     const state = new ShareState();
     state.found(0, 9);

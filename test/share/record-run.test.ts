@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import {
   areAlike,
+  fateOffsetsMax,
   freshFate,
+  isFateRange,
   isSameFate,
   lengthOf,
   type RecordFate,
@@ -49,5 +51,20 @@ test("fates: the same when everything is", () => {
   };
   for (const name of Object.keys(fate) as (keyof RecordFate)[]) {
     expect(isSameFate(fate, { ...fate, [name]: other[name] })).toBe(false);
+  }
+});
+
+test("ranges that were read: in order, exact, and not too long for a fate", () => {
+  const fate = freshFate(1);
+  expect(isFateRange({ first: 0, last: fateOffsetsMax - 1 }, fate)).toBe(true);
+  expect(isFateRange({ first: 0, last: fateOffsetsMax }, fate)).toBe(false);
+  expect(isFateRange({ first: 0, last: fateOffsetsMax }, null)).toBe(true);
+  for (const [first, last] of [
+    [1, 0],
+    [-1, 0],
+    [0.5, 1],
+    [0, 2 ** 53],
+  ] as const) {
+    expect(isFateRange({ first, last }, null)).toBe(false);
   }
 });

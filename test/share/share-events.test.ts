@@ -90,6 +90,18 @@ describe("share events", () => {
     ["no version", { kind: "group", group: "g" }, { settings: {} }],
     ["no settings", { kind: "group", group: "g" }, { version: 1 }],
     ["a header without counts", { kind: "partition", ...place }, { version: 1, topicId: "id" }],
+    ["offsets that go back", { kind: "run", ...place, first: 1, last: 0 }, null],
+    ["offsets below 0", { kind: "run", ...place, first: -1, last: 0 }, null],
+    [
+      "offsets beyond 2^53",
+      { kind: "run", ...place, first: 2 ** 53, last: 2 ** 53 },
+      { version: 1, bytes: 1 },
+    ],
+    [
+      "more offsets than a table of runs can hold",
+      { kind: "run", ...place, first: 0, last: 2 ** 40 },
+      { version: 1, bytes: 1 },
+    ],
     ["a fate without bytes", { kind: "run", ...place, first: 0, last: 0 }, { version: 1 }],
     [
       "a phase that is none",
