@@ -5,7 +5,7 @@ import { LogError } from "../base/error.ts";
 import type { Log } from "../log/log.ts";
 import type { LogPositions, PendingAppend } from "../log/log-types.ts";
 import { BatchBuilder, noHeaders } from "../record/batch-builder.ts";
-import { batchBytesAt } from "../record/batch-header.ts";
+import { wholeBatchBytes } from "../record/batch-size.ts";
 import { RecordCursor } from "../record/record-cursor.ts";
 import type { StateLog, StoredEventListener } from "./state-log.ts";
 import type { EncodedEvent } from "./state-machine.ts";
@@ -76,7 +76,7 @@ function replayBatches(
   const view = viewOf(bytes);
   let at = 0;
   while (at < bytes.length) {
-    const end = at + batchBytesAt(view, at);
+    const end = at + wholeBatchBytes(view, at);
     cursor.reset(bytes.subarray(at, end));
     while (cursor.next()) {
       const { bytes: records, offset, timestampMs } = cursor;

@@ -2,7 +2,8 @@
 
 import { viewOf } from "../base/bytes.ts";
 import { LogError } from "../base/error.ts";
-import { baseOffsetAt, batchBytesAt, nextOffsetAt } from "../record/batch-header.ts";
+import { baseOffsetAt, nextOffsetAt } from "../record/batch-header.ts";
+import { wholeBatchBytes } from "../record/batch-size.ts";
 import { abortedWithin } from "./aborted-lookup.ts";
 import type { LogEnd } from "./active-segment.ts";
 import {
@@ -270,7 +271,7 @@ function cutAt(run: BatchRun, endOffset: number): BatchRun {
   let nextOffset = 0;
   while (baseOffsetAt(view, at) < endOffset) {
     nextOffset = nextOffsetAt(view, at);
-    at += batchBytesAt(view, at);
+    at += wholeBatchBytes(view, at);
   }
   return { bytes: run.bytes.subarray(0, at), nextOffset };
 }

@@ -4,7 +4,8 @@ import { viewOf } from "../base/bytes.ts";
 import { LogError } from "../base/error.ts";
 import type { AbortedTransaction } from "../services/data.ts";
 import { AbortedFilter } from "./aborted-filter.ts";
-import { attributesAt, batchBytesAt, isControl, nextOffsetAt } from "./batch-header.ts";
+import { attributesAt, isControl, nextOffsetAt } from "./batch-header.ts";
+import { wholeBatchBytes } from "./batch-size.ts";
 import { RecordCursor } from "./record-cursor.ts";
 
 /** What was fetched of one partition. */
@@ -22,7 +23,8 @@ export interface FetchedBatches {
  * transactions are passed over.
  */
 export class FetchedRecords {
-  readonly cursor = new RecordCursor();
+  /** The record at hand. Its methods throw KAFKA_STORAGE_ERROR, for what it reads was stored. */
+  readonly cursor: RecordCursor;
   /** The next offset to read, after what was taken. */
   nextOffset: number;
   readonly #result: FetchedBatches;
@@ -34,6 +36,7 @@ export class FetchedRecords {
   /** @param offset Where to begin; the first batch may begin below. */
   constructor(result: FetchedBatches, offset: number) {
     this.#result = result;
+    this.cursor = new StoredCursor((error) => this.#unreadable(error));
     this.nextOffset = offset;
     this.#afterBatch = offset;
     const { abortedTransactions } = result;
@@ -56,12 +59,7 @@ export class FetchedRecords {
         if (!this.#openBatch()) return false;
       }
     } catch (error) {
-      const { topic, partition } = this.#result;
-      const detail = `the batch stored before offset ${this.#afterBatch} cannot be read`;
-      throw new LogError("KAFKA_STORAGE_ERROR", detail, {
-        facts: { topic, partition, offset: from },
-        cause: error,
-      });
+      throw this.#unreadable(error);
     }
   }
 
@@ -70,12 +68,19 @@ export class FetchedRecords {
     this.nextOffset = this.cursor.offset + 1;
   }
 
+  #unreadable(cause: unknown): LogError {
+    const { topic, partition } = this.#result;
+    const detail = `the batch stored before offset ${this.#afterBatch} cannot be read`;
+    const facts = { topic, partition, offset: this.nextOffset };
+    return new LogError("KAFKA_STORAGE_ERROR", detail, { facts, cause });
+  }
+
   #openBatch(): boolean {
     const { batches } = this.#result;
     if (this.#batchEnd >= batches.length) return false;
     const start = this.#batchEnd;
     const view = viewOf(batches);
-    this.#batchEnd = start + batchBytesAt(view, start);
+    this.#batchEnd = start + wholeBatchBytes(view, start);
     this.#afterBatch = nextOffsetAt(view, start);
     const isAborted = this.#aborted?.isAborted(view, start) ?? false;
     const isSkipped =
@@ -87,5 +92,23 @@ export class FetchedRecords {
       this.#isInBatch = true;
     }
     return true;
+  }
+}
+
+// Headers are walked by whoever has the record, so that what is wrong with them is only found there.
+class StoredCursor extends RecordCursor {
+  readonly #explain: (error: unknown) => LogError;
+
+  constructor(explain: (error: unknown) => LogError) {
+    super();
+    this.#explain = explain;
+  }
+
+  override nextHeader(): boolean {
+    try {
+      return super.nextHeader();
+    } catch (error) {
+      throw this.#explain(error);
+    }
   }
 }

@@ -82,3 +82,28 @@ describe("fetched records", () => {
     );
   });
 });
+
+describe("fetched records: stored bytes that rotted", () => {
+  const storageError = expect.objectContaining({ code: "KAFKA_STORAGE_ERROR" });
+
+  test.each([0, -12, -13, -200, 2 ** 31 - 1])(
+    "a batch of length %d: refused, not read for ever",
+    (length) => {
+      const bytes = Buffer.concat([one("a", 4), one("b", 7)]);
+      bytes.writeInt32BE(length, one("a", 4).length + 8);
+      const result = { topic: "t", partition: 3, batches: bytes, abortedTransactions: [] };
+      expect(() => walked(new FetchedRecords(result, 4))).toThrow(storageError);
+      // Passing over batches takes the same steps.
+      expect(() => walked(new FetchedRecords(result, 100))).toThrow(storageError);
+    },
+  );
+
+  test("a header that passes its record: the store's fault, not the reader's", () => {
+    const batch = batchOf([{ value: "v", headers: [{ key: "h", value: "1" }] }]);
+    // The length of the header's name, four bytes before the end.
+    batch[batch.length - 4] = 40;
+    const records = new FetchedRecords(fetched([batch]), 0);
+    expect(records.next()).toBe(true);
+    expect(() => records.cursor.nextHeader()).toThrow(storageError);
+  });
+});

@@ -2,7 +2,8 @@
 
 import type { FastifyReply } from "fastify";
 import { viewOf } from "../../base/bytes.ts";
-import { batchBytesAt, nextOffsetAt } from "../../record/batch-header.ts";
+import { nextOffsetAt } from "../../record/batch-header.ts";
+import { wholeBatchBytes } from "../../record/batch-size.ts";
 import type { HttpContext } from "./http-context.ts";
 import { mediaTypes } from "./negotiation.ts";
 import type { ReadRequest } from "./reading.ts";
@@ -64,7 +65,9 @@ export async function sendBatches(
 function endOf(batches: Uint8Array, offset: number): number {
   const view = viewOf(batches);
   let next = offset;
-  for (let at = 0; at < batches.length; at += batchBytesAt(view, at)) next = nextOffsetAt(view, at);
+  for (let at = 0; at < batches.length; at += wholeBatchBytes(view, at)) {
+    next = nextOffsetAt(view, at);
+  }
   return next;
 }
 
