@@ -33,6 +33,12 @@ export async function writePartitionMetadata(
   await replaceWhole(disk, `${directory}/${fileName}`, new TextEncoder().encode(text));
 }
 
+/** The topic id (UUID text) in the bytes of the file; null when they are not such a file's. */
+export function decodePartitionMetadata(bytes: Uint8Array): string | null {
+  const short = pattern.exec(Buffer.from(bytes).toString("latin1"))?.[1];
+  return short === undefined ? null : longTopicId(short);
+}
+
 /** The topic id (UUID text) a directory belongs to; null when the file is missing or cannot be understood. */
 export async function readPartitionMetadata(disk: Disk, directory: string): Promise<string | null> {
   // Opened without asking first whether it exists: every partition goes through here at every start.
@@ -41,8 +47,7 @@ export async function readPartitionMetadata(disk: Disk, directory: string): Prom
   try {
     const bytes = new Uint8Array(fileBytesMax);
     const count = await file.read(bytes, 0);
-    const short = pattern.exec(Buffer.from(bytes.subarray(0, count)).toString("latin1"))?.[1];
-    return short === undefined ? null : longTopicId(short);
+    return decodePartitionMetadata(bytes.subarray(0, count));
   } finally {
     await file.close();
   }

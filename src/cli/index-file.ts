@@ -53,22 +53,24 @@ export class IndexFile {
     this.count = count;
   }
 
+  /** The offset index that bytes are. */
+  static ofOffsets(bytes: Uint8Array, baseOffset: number): IndexFile {
+    return new IndexFile(bytes, baseOffset, offsetEntryBytes);
+  }
+
+  /** The time index that bytes are. */
+  static ofTimes(bytes: Uint8Array, baseOffset: number): IndexFile {
+    return new IndexFile(bytes, baseOffset, timeEntryBytes);
+  }
+
   /** Reads an offset index. Throws what the file system throws. */
-  static openOffsets(path: string, baseOffset: number): Promise<IndexFile> {
-    return IndexFile.#open(path, baseOffset, offsetEntryBytes);
+  static async openOffsets(path: string, baseOffset: number): Promise<IndexFile> {
+    return IndexFile.ofOffsets(await readIndex(path), baseOffset);
   }
 
   /** Reads a time index. Throws what the file system throws. */
-  static openTimes(path: string, baseOffset: number): Promise<IndexFile> {
-    return IndexFile.#open(path, baseOffset, timeEntryBytes);
-  }
-
-  static async #open(path: string, baseOffset: number, entryBytes: number): Promise<IndexFile> {
-    const { size } = await stat(path);
-    if (size > indexBytesMax) {
-      throw new LogError("CORRUPT_MESSAGE", `${path}: ${size} bytes are too many for an index`);
-    }
-    return new IndexFile(await readFile(path), baseOffset, entryBytes);
+  static async openTimes(path: string, baseOffset: number): Promise<IndexFile> {
+    return IndexFile.ofTimes(await readIndex(path), baseOffset);
   }
 
   /** Entry `index` of an offset index. */
@@ -95,4 +97,12 @@ export class IndexFile {
     }
     return true;
   }
+}
+
+async function readIndex(path: string): Promise<Uint8Array> {
+  const { size } = await stat(path);
+  if (size > indexBytesMax) {
+    throw new LogError("CORRUPT_MESSAGE", `${path}: ${size} bytes are too many for an index`);
+  }
+  return readFile(path);
 }

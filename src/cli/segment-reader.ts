@@ -3,7 +3,7 @@
 // The file may be damaged, cut short, or growing under a running server. A batch that cannot be framed ends the
 // reading, since nothing says where the next one begins; one with a wrong checksum does not.
 
-import { type FileHandle, open } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { viewOf } from "../base/bytes.ts";
 import { crc32c } from "../base/crc32c.ts";
 import {
@@ -68,6 +68,16 @@ export interface SegmentEnd {
   readonly detail: string;
 }
 
+/** The part of an open file that is needed here. */
+export interface SegmentFile {
+  /** As `FileHandle.read`. */
+  read(
+    target: Uint8Array,
+    ...[at, length, position]: [number, number, number]
+  ): Promise<{ readonly bytesRead: number }>;
+  close(): Promise<void>;
+}
+
 const pieceBytes = 1024 * 1024;
 // Batches are bounded by max.message.bytes, in practice 16 MiB; a length beyond this is a damaged one.
 const batchBytesMax = 128 * 1024 * 1024;
@@ -76,13 +86,17 @@ const batchBytesMax = 128 * 1024 * 1024;
 export class SegmentReader {
   /** The file's size when it was opened; what is appended later is not read. */
   readonly fileBytes: number;
-  readonly #file: FileHandle;
+  readonly #file: SegmentFile;
   #piece: Buffer = Buffer.alloc(0);
   #pieceStart = 0;
   #position = 0;
   #end: SegmentEnd | null = null;
 
-  private constructor(file: FileHandle, fileBytes: number) {
+  /**
+   * @param file      Closed by `close`.
+   * @param fileBytes Its size.
+   */
+  constructor(file: SegmentFile, fileBytes: number) {
     this.#file = file;
     this.fileBytes = fileBytes;
   }

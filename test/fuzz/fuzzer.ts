@@ -23,7 +23,7 @@ const outcomesMax = 2000;
 /** What an input may take in the best of five runs, milliseconds. Far above what any needs: a bound on work. */
 const slowMs = 60;
 // A batch that takes longer hangs in some input. A busy machine makes thousands of inputs no slower than this.
-const hangMsDefault = 60_000;
+const hangMsDefault = 20_000;
 // What one look at the heap may be off: code that is compiled, caches that are filled.
 const measureSlackBytes = 512 * 1024;
 
@@ -140,7 +140,8 @@ class Fuzzing {
     this.#mutator = new Mutator(this.#random, inputBytesMax);
     this.#run = options.seed ^ hashOf(target.name);
     const words = (target.words ?? []).map((word) => Buffer.from(word));
-    this.#source = { corpus: [...samplesFor(target), ...options.corpus], words };
+    const corpus = [...samplesFor(target), ...options.corpus];
+    this.#source = { corpus, words, isJson: target.isJson ?? false };
   }
 
   async run(): Promise<FuzzFacts> {

@@ -3,7 +3,7 @@ import { FuzzRandom } from "./fuzz-random.ts";
 import { Mutator } from "./mutator.ts";
 
 const corpus = [Buffer.from("one sample of a few bytes"), Buffer.from("another"), Buffer.alloc(0)];
-const source = { corpus, words: [Buffer.from("word")] };
+const source = { corpus, words: [Buffer.from("word")], isJson: false };
 
 function inputs(run: number, count: number): readonly string[] {
   const random = new FuzzRandom();
@@ -38,4 +38,24 @@ test("a long input repeats a part of a sample, up to the limit", () => {
   });
   expect(Math.max(...lengths)).toBeGreaterThan(30_000);
   expect(Math.max(...lengths)).toBeLessThanOrEqual(65_536);
+});
+
+test("JSON: most of what is made of it is JSON still, and not the same", () => {
+  const random = new FuzzRandom();
+  const mutator = new Mutator(random, 65_536);
+  const texts = ['{"a":[1,2,{"b":"c"}],"d":null}', '[{"e":true}]'];
+  const json = { corpus: texts.map((text) => Buffer.from(text)), words: [], isJson: true };
+  const valid = new Set<string>();
+  for (let index = 0; index < 1000; index++) {
+    random.seed(6, index);
+    mutator.make(json, 200);
+    const text = mutator.input.toString();
+    try {
+      JSON.parse(text);
+      valid.add(text);
+    } catch {
+      // One of those that are broken.
+    }
+  }
+  expect(valid.size).toBeGreaterThan(200);
 });

@@ -27,12 +27,58 @@ const varints: readonly (readonly number[])[] = [
   [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
 ];
 
+/** Values of JSON that readers must tell apart from those they want. */
+const jsonValues: readonly Uint8Array[] = [
+  "null",
+  "true",
+  "false",
+  "0",
+  "1",
+  "-1",
+  "-2",
+  "5",
+  "255",
+  "1024",
+  "65536",
+  "2147483647",
+  "2147483648",
+  "4294967296",
+  "9007199254740991",
+  "9007199254740992",
+  "9007199254740993",
+  "-9007199254740991",
+  "1e15",
+  "1e300",
+  "-1e300",
+  "1e999",
+  "0.5",
+  "-0",
+  "1E2",
+  '""',
+  '"a"',
+  '"0"',
+  '"\\u0000"',
+  '"\\ud800"',
+  '"__proto__"',
+  '"\u00e9"',
+  "[]",
+  "{}",
+  "[0]",
+  "[null]",
+  "[[]]",
+  '[""]',
+  '{"a":1}',
+  '{"__proto__":{}}',
+].map((text) => Buffer.from(text));
+
 /** What a mutation may draw on. */
 export interface MutationSource {
   /** Inputs to begin with and to take pieces of. */
   readonly corpus: readonly Uint8Array[];
   /** Pieces that mean something in the format. */
   readonly words: readonly Uint8Array[];
+  /** True where most changes keep JSON what it is: one value for another. */
+  readonly isJson: boolean;
 }
 
 /** A buffer in which inputs are made. */
@@ -56,7 +102,7 @@ export class Mutator {
   }
 
   /** Makes an input of at most `limit` bytes. */
-  make({ corpus, words }: MutationSource, limit: number): void {
+  make({ corpus, words, isJson }: MutationSource, limit: number): void {
     const random = this.#random;
     this.#limit = Math.min(limit, this.bytes.length);
     const start = corpus[random.below(corpus.length)];
@@ -64,7 +110,10 @@ export class Mutator {
     if (start !== undefined) this.#insert(0, start.subarray(0, this.#limit));
     let changes = 1;
     while (changes < 8 && random.below(2) === 0) changes++;
-    for (; changes > 0; changes--) this.#change(corpus, words);
+    for (; changes > 0; changes--) {
+      if (isJson && random.below(4) !== 0) this.#changeJson(corpus);
+      else this.#change(corpus, words);
+    }
     // Formats that repeat a part are tried with very many of it.
     if (limit > 8192) this.#tile();
   }
@@ -114,6 +163,31 @@ export class Mutator {
       default:
         return this.#takeOver(at, corpus);
     }
+  }
+
+  // Takes a value, and mostly puts another in its place: one of the usual suspects, or one from elsewhere.
+  #changeJson(corpus: readonly Uint8Array[]): void {
+    const random = this.#random;
+    const span = valueWithin(this.input, random.below(this.length + 1));
+    if (span === null) return;
+    const { start, end } = span;
+    const choice = random.below(8);
+    let piece = jsonValues[random.below(jsonValues.length)] ?? jsonValues[0];
+    if (choice < 3) {
+      const other = corpus[random.below(corpus.length)] ?? this.input;
+      const found = valueWithin(other, random.below(other.length + 1));
+      if (found === null) return;
+      piece = Buffer.from(other.subarray(found.start, found.end));
+    }
+    if (choice === 7) {
+      // The value again, behind a comma: one more item, or a name without its value.
+      const value = Buffer.from(this.bytes.subarray(start, end));
+      this.#insert(end, Buffer.concat([Buffer.from(","), value]));
+      return;
+    }
+    this.#remove(start, end - start);
+    // Without a value: a member or item that is missing.
+    if (piece !== undefined && choice !== 6) this.#insert(start, piece);
   }
 
   #putNumber(at: number): void {
@@ -224,4 +298,24 @@ export class Mutator {
     this.length += count;
     return true;
   }
+}
+
+// A value of JSON that begins behind a colon, a bracket or a comma at or after an index.
+function valueWithin(bytes: Uint8Array, from: number): { start: number; end: number } | null {
+  let start = from;
+  while (start < bytes.length && ![0x3a, 0x5b, 0x2c].includes(bytes[start] ?? 0)) start++;
+  start++;
+  if (start >= bytes.length) return null;
+  let depth = 0;
+  let isText = false;
+  for (let at = start; at < bytes.length; at++) {
+    const byte = bytes[at] ?? 0;
+    if (byte === 0x22 && bytes[at - 1] !== 0x5c) isText = !isText;
+    if (isText) continue;
+    if (byte === 0x7b || byte === 0x5b) depth++;
+    const isEnd = byte === 0x7d || byte === 0x5d;
+    if (isEnd && depth > 0) depth--;
+    else if (depth === 0 && (isEnd || byte === 0x2c || byte < 0x20)) return { start, end: at };
+  }
+  return { start, end: bytes.length };
 }

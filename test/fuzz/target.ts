@@ -20,6 +20,8 @@ export interface FuzzTarget {
   samples(): readonly Uint8Array[];
   /** Pieces that mean something in the format; none when absent. */
   readonly words?: readonly (string | Uint8Array)[];
+  /** True where inputs are JSON, or have JSON in them: then most changes are of one value for another. */
+  readonly isJson?: boolean;
   /** Makes a changed input pass the outermost check again, in place, such as a checksum over it. */
   repair?(input: Buffer): void;
   /**
