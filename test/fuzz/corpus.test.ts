@@ -2,10 +2,10 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { corpusTargets, readCorpus } from "./corpus-files.ts";
-import { faultUnder, fuzz, samplesFor } from "./fuzzer.ts";
+import { faultUnder, fuzz } from "./fuzzer.ts";
 import { prepareTargets, targets } from "./targets/all.ts";
 
-const inputs = 1000;
+const inputs = 400;
 
 // Refusals are thrown by the thousand; nobody reads where they came from.
 const { stackTraceLimit } = Error;
@@ -23,9 +23,9 @@ test("every kept input belongs to a target", () => {
 });
 
 describe.each(targets.map((target) => ({ name: target.name, target })))("$name", ({ target }) => {
-  test("holds its promises under every kept input and every sample", async () => {
+  test("holds its promises under every kept input", async () => {
     const faults: string[] = [];
-    for (const input of [...readCorpus(target.name), ...samplesFor(target)]) {
+    for (const input of readCorpus(target.name)) {
       const fault = await faultUnder(target, input);
       if (fault !== null) faults.push(`${Buffer.from(input).toString("hex")}: ${fault}`);
     }
