@@ -139,7 +139,14 @@ export async function isOtherFormat(file: DiskFile, at: LogEnd, size: number): P
   );
 }
 
-/** Whether any good batch with an offset of at least `leastOffset` begins at or after `from`, wherever it may be. */
+// Bytes may be part of so many seeming batches, on average. Records that are batches themselves are in a few; those
+// that somebody made up could be in as many as there are headers' lengths, and the search would take hours.
+const checksumsPerByteMax = 64;
+
+/**
+ * Whether any good batch with an offset of at least `leastOffset` begins at or after `from`, wherever it may be. True as
+ * well when too much looks like batches to look at all of it: what may hold one must not be cut.
+ */
 export async function holdsBatch(
   file: DiskFile,
   from: { readonly position: number; readonly leastOffset: number },
@@ -148,6 +155,7 @@ export async function holdsBatch(
   const source = new FileBytes(file);
   const other = new FileBytes(file);
   let position = from.position;
+  let checkableBytes = checksumsPerByteMax * (limits.size - position);
   while (limits.size - position >= batchHeaderBytes) {
     const bytes = await source.bytes(position, Math.min(pieceBytes, limits.size - position));
     const view = viewOf(bytes);
@@ -158,6 +166,8 @@ export async function holdsBatch(
       if (frameDamage(view, at, at + left) !== null) continue;
       if (baseOffsetAt(view, at) < from.leastOffset) continue;
       const batch = await other.bytes(position + at, batchBytesAt(view, at));
+      checkableBytes -= batch.length;
+      if (checkableBytes < 0) return true;
       if (isChecksumGood(batch, viewOf(batch), 0)) return true;
     }
     position += starts;

@@ -96,3 +96,31 @@ test("log scan: ranges larger than a piece are copied whole, and replace what wa
   await copyBytes(file, file, { from: 0, to: 700, target: 1 << 20 });
   expect(disk.contents("/f")?.slice(1 << 20, (1 << 20) + 700)).toEqual(bytes.slice(0, 700));
 });
+
+test("log scan: records made up to look like batches: searched so far and no further, and not ruled out", async () => {
+  const headerBytes = 61;
+  const bytes = Buffer.alloc(headerBytes * 400);
+  for (let at = 0; at < bytes.length; at += headerBytes) {
+    // Each seems to hold all that follows; its checksum is wrong.
+    bytes.writeInt32BE(bytes.length - at - 12, at + 8);
+    bytes[at + 16] = 2;
+    bytes.writeInt32BE(1, at + 57);
+  }
+  let readBytes = 0;
+  const { file } = await fileOf(bytes);
+  const read = async (target: Uint8Array, position: number): Promise<number> => {
+    readBytes += target.length;
+    return file.read(target, position);
+  };
+  const watched = Object.assign(Object.create(file) as typeof file, { read });
+  const from = { position: 0, leastOffset: 0 };
+  expect(await holdsBatch(watched, from, limits(bytes.length))).toBe(true);
+  expect(readBytes).toBeLessThan(70 * bytes.length);
+  // A few of them are no trouble: none is a batch.
+  const few = bytes.subarray(0, headerBytes * 20);
+  for (let at = 0; at < few.length; at += headerBytes) {
+    few.writeInt32BE(few.length - at - 12, at + 8);
+  }
+  const { file: shorter } = await fileOf(few);
+  expect(await holdsBatch(shorter, from, limits(few.length))).toBe(false);
+});
