@@ -144,8 +144,8 @@ export async function isOtherFormat(file: DiskFile, at: LogEnd, size: number): P
 const checksumsPerByteMax = 64;
 
 /**
- * Whether any good batch with an offset of at least `leastOffset` begins at or after `from`, wherever it may be. True as
- * well when too much looks like batches to look at all of it: what may hold one must not be cut.
+ * Whether any good batch with an offset of at least `leastOffset` begins at or after `from`, wherever it may be. Also
+ * true when too much looks like batches to look at all of it: what may hold one must not be cut.
  */
 export async function holdsBatch(
   file: DiskFile,

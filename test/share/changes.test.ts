@@ -51,6 +51,7 @@ describe("changes", () => {
       const changes = changesOf(state);
       for (const range of ranges) changes.assign(range, fate);
       return changes.events().flatMap((each) => {
+        if (each.kind === "runs") return each.runs.map(({ first, last }) => [first, last]);
         return each.kind === "run" ? [[each.first, each.last]] : [];
       });
     };
