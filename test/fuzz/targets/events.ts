@@ -278,6 +278,24 @@ export const shareEvents: FuzzTarget = {
   samples: () => [
     logOf([
       [
+        { kind: "partition", ...place },
+        { version: 1, topicId: id, epoch: 1, frontier: 70, counts },
+      ],
+      [
+        { kind: "runs", ...place, first: 3 },
+        {
+          version: 1,
+          fates: [{}, { phase: "leased", deliveries: 2, owner: "m" }],
+          runs: [
+            [0, 2, 0, 61, 9],
+            [4, 2, 1, 61, 9, 99, 5],
+            [0, 1],
+          ],
+        },
+      ],
+    ]),
+    logOf([
+      [
         { kind: "group", group: "g" },
         {
           version: 1,
