@@ -53,11 +53,18 @@ export async function createEra(context: LoadContext): Promise<void> {
 /** The end of an era, its load stopped: what is left in its queue comes out, and nothing else. */
 export async function closeEra({ ledger, era, endpoints }: LoadContext): Promise<void> {
   const messages = ledger.queueOf(era.queue);
+  const settlingAt = ledger.next();
   const found = await drainQueue(endpoints.url, era.queue);
-  const upTo = ledger.now;
-  for (const each of queueProblems(messages, { ...found, upTo })) ledger.problem(each);
-  // Taken out behind the ledger's back.
-  messages.clear();
+  const upTo = ledger.next();
+  for (const each of queueProblems(messages, { ...found, upTo: settlingAt - 1 })) {
+    ledger.problem(each);
+  }
+  // Taken out behind the ledger's back: a later look must not find them again.
+  for (const value of found.came) {
+    const facts = messages.get(value);
+    if (facts !== undefined)
+      Object.assign(facts, { settlingAt, settledAt: upTo, settledAs: "ack" });
+  }
 }
 
 /** Deletes what an era has, and forgets it. */
