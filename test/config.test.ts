@@ -1,13 +1,17 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { type ConfigSources, configFlags, loadConfig } from "../src/config.ts";
 
 const none: ConfigSources = { flags: {}, environment: {}, file: null };
 
+const directory = mkdtempSync(join(tmpdir(), "varve-config-"));
+let files = 0;
+afterAll(() => rmSync(directory, { recursive: true }));
+
 function fileWith(text: string): string {
-  const path = join(mkdtempSync(join(tmpdir(), "varve-config-")), "varve.json");
+  const path = join(directory, `${files++}.json`);
   writeFileSync(path, text);
   return path;
 }
