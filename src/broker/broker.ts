@@ -9,6 +9,7 @@ import { ByteBudget } from "../base/byte-budget.ts";
 import type { Clock } from "../base/clock.ts";
 import { LogError } from "../base/error.ts";
 import type { Logger } from "../base/logger.ts";
+import { mapParallel } from "../base/parallel.ts";
 import type { Random } from "../base/random.ts";
 import type { StartSteps } from "../base/start-steps.ts";
 import type { SteadyClock } from "../base/steady-clock.ts";
@@ -22,6 +23,7 @@ import type { DataDirectory } from "../storage/data-directory.ts";
 import type { Disk } from "../storage/disk.ts";
 import { WatchedDisk } from "../storage/watched-disk.ts";
 import type { BrokerGauges, BrokerObserver, BrokerSettings } from "./broker-settings.ts";
+import { type BrokerCut, cutOf } from "./broker-cut.ts";
 import { Catalog, type TopicChange } from "./catalog.ts";
 import { CatalogMachine, type TopicEvent } from "./catalog-machine.ts";
 import { metadataTopicId, openMetadataPartition, startCatalog } from "./catalog-start.ts";
@@ -42,6 +44,8 @@ import { closedGate, type TransactionGate } from "./transaction-gate.ts";
 
 // Names beyond these say no more to whoever reads them.
 const problemsMax = 20;
+// Syncs at once before a cut: enough to keep the disk busy.
+const flushesMax = 32;
 
 /** What a broker is opened with. */
 export interface BrokerOptions {
@@ -308,6 +312,17 @@ export class Broker {
       diskStalledMs: this.#parts.diskWatch.stalledMs,
       clockDoubtedMs: this.#parts.ageClock.doubtedMs,
     };
+  }
+
+  /**
+   * Every log at one instant, in which no topic is being made, changed or deleted; what was appended before the call is
+   * part of it. Nothing is held back for it but the names of files, until each cut is released.
+   * @throws KAFKA_STORAGE_ERROR when a partition is not well; DISK_FULL.
+   */
+  async cut(): Promise<BrokerCut> {
+    const logs = Array.from(this.liveTopics.partitions(), (partition) => partition.logOrNull);
+    await mapParallel(logs, { limit: flushesMax, work: async (log) => log?.flush() });
+    return this.#catalog.still(() => cutOf(this.liveTopics, this.#options.clock.nowMs()));
   }
 
   /** Begins housekeeping: once all who need old records have said so (`Log.hold`), for the first round is now. */

@@ -169,6 +169,11 @@ export class Catalog {
     });
   }
 
+  /** Runs `look` in one turn of the event loop while no topic is being made, changed or deleted. */
+  still<Result>(look: () => Result): Promise<Result> {
+    return this.#turns.alone(look);
+  }
+
   /** Refuses further changes; resolves when those under way have ended. */
   async close(): Promise<void> {
     this.#isClosed = true;

@@ -123,9 +123,10 @@ export class PartitionStore {
     return failureCount;
   }
 
-  /** Closes logs that no checkpoint shall speak of any more. */
+  /** Closes logs that no checkpoint shall speak of any more; resolves when nobody needs their names either. */
   async drop(partitions: readonly Partition[]): Promise<void> {
     await this.close(partitions);
+    for (const partition of partitions) await partition.logOrNull?.uncut();
     for (const { directoryName } of partitions) this.#options.checkpointer.remove(directoryName);
   }
 

@@ -139,10 +139,24 @@ export class LogRetention {
       this.#persistedStart = start;
     }
     const removed = state.segments.removeBelow(this.#persistedStart);
+    if (state.pins.areHeld) void this.#putAwayLater(removed);
+    else await this.#putAway(removed);
+    return removed.length;
+  }
+
+  // Should the process end before, the next opening removes what lies below the log start.
+  async #putAwayLater(removed: readonly Segment[]): Promise<void> {
+    const { state } = this.#parts;
+    await state.pins.free();
+    await this.#alone(async () => {
+      if (!state.isClosed) await this.#putAway(removed);
+    });
+  }
+
+  async #putAway(removed: readonly Segment[]): Promise<void> {
     const paths: string[] = [];
     for (const segment of removed) paths.push(...(await this.#setAside(segment)));
     if (paths.length > 0) await this.#unlinkLater(paths);
-    return removed.length;
   }
 
   async #setAside(segment: Segment): Promise<readonly string[]> {

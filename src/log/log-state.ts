@@ -7,6 +7,7 @@
 import { assert } from "../base/assert.ts";
 import { LogError } from "../base/error.ts";
 import type { ActiveSegment, LogEnd } from "./active-segment.ts";
+import { FilePins } from "./file-pins.ts";
 import type { LogOptions } from "./log-options.ts";
 import type { LogCheckpoint, LogConfig, LogHealth, LogPositions } from "./log-types.ts";
 import type { ProducerStates } from "./producer-states.ts";
@@ -37,6 +38,8 @@ export class LogState {
   isClosed = false;
   /** Offsets from which on somebody needs the records, by who. Age and size remove nothing from the lowest on. */
   readonly holds = new Map<string, number>();
+  /** Held while the files are taken by name: removed segments then keep theirs until later. */
+  readonly pins = new FilePins();
   #health: LogHealth;
   readonly #listeners = new Set<() => void>();
 
@@ -78,6 +81,11 @@ export class LogState {
     const { offset, position } = this.active.durable;
     const segmentBase = this.active.segment.baseOffset;
     return { recoveryPoint: offset, logStartOffset: this.logStartOffset, segmentBase, position };
+  }
+
+  /** Whether offsets may be missing between two batches: nothing that a log does leaves such holes. */
+  get mayHaveHoles(): boolean {
+    return false;
   }
 
   /** Adds a listener; returns the function that takes it away. */

@@ -6,6 +6,7 @@
 import { LogError } from "../base/error.ts";
 import { buildMarkerBatch, type TransactionMarker } from "../record/control-batch.ts";
 import { ActiveSegment } from "./active-segment.ts";
+import { cutLog, type LogCut } from "./log-cut.ts";
 import { endlessRoom, type LogOptions } from "./log-options.ts";
 import { LogReader } from "./log-reader.ts";
 import { type RecoveredLog, recoverLog } from "./log-recovery.ts";
@@ -202,6 +203,16 @@ export class Log {
   hold(holder: string, offset: number | null): void {
     if (offset === null) this.#state.holds.delete(holder);
     else this.#state.holds.set(holder, offset);
+  }
+
+  /** The log as it is at this instant, for a backup; its files keep their names until the cut is released. */
+  cut(): LogCut {
+    return cutLog(this.#state, this.checkpoint());
+  }
+
+  /** Resolves when no cut is held any more. */
+  uncut(): Promise<void> {
+    return this.#state.pins.free();
   }
 
   /** New settings, in force from the next append on. */

@@ -178,7 +178,9 @@ export class ProducerKeeper {
 
   // Of the snapshots the newest is kept, and those where a segment begins.
   async #removeUseless(): Promise<void> {
-    const { segments, options } = this.#state;
+    const { segments, options, pins } = this.#state;
+    // The next snapshot removes them.
+    if (pins.areHeld) return;
     const { disk, directory, logger } = options;
     const bases = new Set(segments.all.map((segment) => segment.baseOffset));
     const newest = this.#snapshotOffsets.at(-1);

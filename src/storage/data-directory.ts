@@ -73,8 +73,8 @@ interface PendingWrite {
 export class DataDirectory {
   /** Where it is. */
   readonly path: string;
-  /** Kafka's cluster id: 22 characters of base64url, made once. */
-  readonly clusterId: string;
+  /** Who it is. */
+  readonly format: Format;
   /**
    * True when the last process stopped in order and nothing was changed since, as far as the checkpoint tells: the log
    * must still compare its file with its entry.
@@ -94,7 +94,7 @@ export class DataDirectory {
     this.#disk = disk;
     this.path = path;
     this.#random = random;
-    this.clusterId = opened.format.clusterId;
+    this.format = opened.format;
     this.wasClean = opened.isClean;
     this.#found = opened.entries;
     this.#checkpointCrc = opened.checkpointCrc;
@@ -133,6 +133,11 @@ export class DataDirectory {
       await unlock();
       throw error;
     }
+  }
+
+  /** Kafka's cluster id: 22 characters of base64url, made once. */
+  get clusterId(): string {
+    return this.format.clusterId;
   }
 
   /** What the checkpoint found at opening says of a partition; null when it says nothing. */

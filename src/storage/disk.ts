@@ -68,6 +68,11 @@ export interface Disk {
   makeDirectory(path: string): Promise<void>;
   /** Renames a file or directory, replacing a file or an empty directory of that name. */
   rename(from: string, to: string): Promise<void>;
+  /**
+   * Gives a file a second name, which is not taken yet: both show the same bytes from now on. Resolves to false, and
+   * nothing was done, where the system cannot: other file system, or one without such links.
+   */
+  link(from: string, to: string): Promise<boolean>;
   /** Removes a file, or a directory with all it holds; harmless when missing. */
   remove(path: string): Promise<void>;
   /** Makes the names inside a directory durable. */

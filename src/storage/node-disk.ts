@@ -27,6 +27,9 @@ const openFlags = {
   write: fs.constants.O_RDWR | fs.constants.O_CREAT,
 } as const satisfies Record<OpenMode, number>;
 
+// What a system answers that cannot link, or not here. EMLINK: the file has as many names as it can.
+const linkless = new Set(["EXDEV", "EPERM", "EOPNOTSUPP", "ENOTSUP", "ENOSYS", "EMLINK"]);
+
 // Locks by process id that this process holds; its own number in a file proves nothing after a restart in a container.
 const heldPidLocks = new Set<string>();
 
@@ -75,6 +78,16 @@ export class NodeDisk implements Disk {
 
   async rename(from: string, to: string): Promise<void> {
     await attempt("rename", from, () => fs.promises.rename(from, to));
+  }
+
+  async link(from: string, to: string): Promise<boolean> {
+    try {
+      await fs.promises.link(from, to);
+      return true;
+    } catch (error) {
+      if (linkless.has(systemCodeOf(error) ?? "")) return false;
+      throw storageError("link", from, error);
+    }
   }
 
   async remove(path: string): Promise<void> {

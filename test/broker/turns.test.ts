@@ -45,3 +45,31 @@ test("turns: idle: resolves after all work, and no key is remembered", async () 
   await settle();
   expect(turns.busyCount).toBe(0);
 });
+
+test("turns: alone: after all that was called before, of any key, and before all that comes later", async () => {
+  const turns = new Turns();
+  const seen: string[] = [];
+  const step = (name: string, waitTurns: number) => async (): Promise<void> => {
+    seen.push(`${name} begins`);
+    await settle(waitTurns);
+    seen.push(`${name} ends`);
+  };
+  const all = [
+    turns.run("a", step("a", 5)),
+    turns.run("b", step("b", 2)),
+    turns.alone(() => seen.push("alone")),
+    turns.run("a", step("later a", 1)),
+    turns.run("c", step("c", 1)),
+  ];
+  await Promise.all(all);
+  expect(seen.slice(0, 5)).toEqual(["a begins", "b begins", "b ends", "a ends", "alone"]);
+  expect(seen.slice(5).toSorted()).toEqual([
+    "c begins",
+    "c ends",
+    "later a begins",
+    "later a ends",
+  ]);
+  await expect(turns.alone(() => Promise.reject(new Error("no")))).rejects.toThrow("no");
+  await turns.run("a", step("d", 0));
+  await turns.idle();
+});

@@ -18,6 +18,7 @@ export type OperationKind =
   | "list"
   | "makeDirectory"
   | "rename"
+  | "link"
   | "remove"
   | "syncDirectory"
   | "exists"

@@ -39,6 +39,8 @@ export interface Operation {
 export interface FaultyDiskOptions {
   /** False: `map` resolves to null, as where the platform has no maps. */
   readonly maps?: boolean;
+  /** False: `link` resolves to false, as between two file systems. */
+  readonly links?: boolean;
   /** What views are; see the file's head. */
   readonly views?: "poisoned" | "live";
   /** Room for files, bytes. */
@@ -188,6 +190,17 @@ export class FaultyDisk implements Disk {
 
   async rename(from: string, to: string): Promise<void> {
     await this.#perform("rename", from, () => this.#tree.rename(from, to, this.#next()));
+  }
+
+  async link(from: string, to: string): Promise<boolean> {
+    return this.#perform("link", from, () => {
+      if (this.#options.links === false) return false;
+      const node = this.#tree.find(from);
+      if (node === null) throw systemError("ENOENT", `no such file to link: ${from}`);
+      if (this.#tree.find(to) !== null) throw systemError("EEXIST", `exists: ${to}`);
+      this.#tree.add(to, node, this.#next());
+      return true;
+    });
   }
 
   async remove(path: string): Promise<void> {

@@ -130,14 +130,21 @@ export class MemoryTree {
       if (!stopped.has(change.subject) && nameSurvives(change, plan)) applyTo(change, viewOf);
       else stopped.add(change.subject);
     }
+    // A file of two names stays one file.
+    const files = new Map<MemoryFile, MemoryFile>();
+    const left = (file: MemoryFile): MemoryFile => {
+      const kept = files.get(file) ?? file.afterCrash(plan);
+      files.set(file, kept);
+      return kept;
+    };
     const copy = (directory: MemoryDirectory): MemoryDirectory => {
-      const left = new MemoryDirectory();
+      const copied = new MemoryDirectory();
       for (const [name, node] of viewOf(directory)) {
-        const kept = node instanceof MemoryFile ? node.afterCrash(plan) : copy(node);
-        left.entries.set(name, kept);
-        left.durable.set(name, kept);
+        const kept = node instanceof MemoryFile ? left(node) : copy(node);
+        copied.entries.set(name, kept);
+        copied.durable.set(name, kept);
       }
-      return left;
+      return copied;
     };
     return new MemoryTree(copy(this.#root));
   }

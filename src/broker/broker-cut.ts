@@ -1,0 +1,34 @@
+// All logs of a broker at one instant.
+
+import { LogError } from "../base/error.ts";
+import type { LogCut } from "../log/log-cut.ts";
+import type { Topics } from "./topics.ts";
+
+/** A broker at one instant. */
+export interface BrokerCut {
+  /** The instant, Unix milliseconds. */
+  readonly atMs: number;
+  /** Every partition, by its directory's name. */
+  readonly logs: ReadonlyMap<string, LogCut>;
+}
+
+/**
+ * Cuts every log in one turn of the event loop.
+ * @throws KAFKA_STORAGE_ERROR when a partition is not well, naming it; nothing is held then.
+ */
+export function cutOf(topics: Topics, atMs: number): BrokerCut {
+  const logs = new Map<string, LogCut>();
+  for (const partition of topics.partitions()) {
+    const { logOrNull: log, directoryName } = partition;
+    const health = partition.health();
+    if (log === null || health.state !== "ok") {
+      for (const cut of logs.values()) cut.release();
+      const detail = health.state === "ok" ? "has no log" : `is ${health.state}: ${health.detail}`;
+      throw new LogError("KAFKA_STORAGE_ERROR", `partition ${directoryName} ${detail}`, {
+        facts: { partition: directoryName },
+      });
+    }
+    logs.set(directoryName, log.cut());
+  }
+  return { atMs, logs };
+}
