@@ -82,6 +82,9 @@ const properties = {
   diskReservePercent: percent(1, "the same as a part of the disk; the larger of the two holds"),
   diskStallMs: millis(10_000, 100, "a write or sync that takes longer makes the server not ready"),
   produceTimeoutMs: millis(30_000, 100, "how long a produce waits for the disk before it is told"),
+  backupDir: maybeText(
+    "backups are made below this directory only; empty: anywhere, from this machine",
+  ),
   shutdownTimeoutMs: millis(10_000, 0, "time given to running requests when stopping"),
 } as const;
 

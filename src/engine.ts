@@ -4,6 +4,7 @@
 // goes down: refuse new work, let what runs end, stop transactions and groups, close the logs, mark the stop as
 // orderly, let the lock go.
 
+import { Backups } from "./backup/backups.ts";
 import { type Clock, systemClock } from "./base/clock.ts";
 import { type Logger, silentLogger } from "./base/logger.ts";
 import { type Random, systemRandom } from "./base/random.ts";
@@ -60,6 +61,8 @@ export interface EngineSettings extends BrokerSettings {
   readonly transactionTimeoutMsMax: number;
   /** How long a transactional id is remembered without being used. */
   readonly transactionalIdExpirationMs: number;
+  /** Backups may be made below this directory only; empty: anywhere, for callers on this machine. */
+  readonly backupDir: string;
 }
 
 /** What holds when nothing else is said. */
@@ -70,6 +73,7 @@ export const defaultEngineSettings: EngineSettings = {
   offsetsRetentionMs: defaultGroupLimits.offsetsRetentionMs,
   transactionTimeoutMsMax: defaultTransactionLimits.timeoutMsMax,
   transactionalIdExpirationMs: defaultTransactionLimits.idExpirationMs,
+  backupDir: "",
 };
 
 /** Hears what an engine does, as numbers for metrics. Called synchronously; must not throw. */
@@ -179,6 +183,12 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       shares,
       shareGroups: new ShareGroupsOver(shares, isTaken),
       queues: new QueuesOver(shares, isTaken),
+      backups: new Backups({
+        ...seams,
+        broker,
+        data,
+        root: settings.backupDir === "" ? null : settings.backupDir,
+      }),
     });
     broker.beginHousekeeping();
     return engine;
@@ -306,6 +316,7 @@ interface EngineParts {
   readonly shares: ShareEngine;
   readonly shareGroups: ShareGroupsOver;
   readonly queues: QueuesOver;
+  readonly backups: Backups;
 }
 
 class OpenEngine implements Engine {
@@ -317,16 +328,18 @@ class OpenEngine implements Engine {
   readonly #transactions: TransactionServicesOver;
   readonly #shares: ShareEngine;
   readonly #queues: QueuesOver;
+  readonly #backups: Backups;
   #closed: Promise<void> | null = null;
 
   constructor(data: DataDirectory, broker: Broker, parts: EngineParts) {
-    const { groups, transactions, about, shares, shareGroups, queues } = parts;
+    const { groups, transactions, about, shares, shareGroups, queues, backups } = parts;
     this.#data = data;
     this.#broker = broker;
     this.#groups = groups;
     this.#transactions = transactions;
     this.#shares = shares;
     this.#queues = queues;
+    this.#backups = backups;
     this.clusterId = data.clusterId;
     const health = (): Promise<EngineHealth> => this.#health();
     this.services = {
@@ -338,6 +351,7 @@ class OpenEngine implements Engine {
       shares: shareGroups,
       queues,
       broker: about,
+      backups,
       health,
     };
   }
@@ -372,6 +386,7 @@ class OpenEngine implements Engine {
 
   async #close(): Promise<void> {
     try {
+      await this.#backups.close();
       await this.#broker.stop();
       await this.#queues.close();
       await this.#shares.close();

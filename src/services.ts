@@ -5,6 +5,7 @@
 // and no door sees a segment. The embedded engine implements them over its own logs; an engine that sends them to an
 // Apache Kafka cluster can stand in its place. Fields that Kafka does not have are marked (ours).
 
+import type { BackupServices } from "./services/backups.ts";
 import type { BrokerServices } from "./services/broker.ts";
 import type { ClassicGroupServices } from "./services/classic-groups.ts";
 import type { DataServices } from "./services/data.ts";
@@ -14,6 +15,7 @@ import type { ShareServices } from "./services/shares.ts";
 import type { TopicServices } from "./services/topics.ts";
 import type { TransactionServices } from "./services/transactions.ts";
 
+export * from "./services/backups.ts";
 export * from "./services/broker.ts";
 export * from "./services/classic-groups.ts";
 export * from "./services/data.ts";
@@ -43,5 +45,6 @@ export interface Services {
   readonly shares: ShareServices;
   readonly queues: QueueServices;
   readonly broker: BrokerServices;
+  readonly backups: BackupServices;
   health(): Promise<EngineHealth>;
 }

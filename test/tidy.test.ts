@@ -26,6 +26,7 @@ const floors: Readonly<Record<string, number>> = {
   "src/broker": 4,
   "src/group": 5,
   "src/transaction": 5,
+  "src/backup": 5,
   "src/share": 5,
   "src/queue": 5.5,
   "src/engine.ts": 6,

@@ -1,6 +1,7 @@
 // Every error the house knows, by name. One row a name: the doors add their own column (HTTP status, Kafka code).
 // Names are Kafka's wherever Kafka has one; the others say so in their meaning.
 
+import { keepingErrors } from "./keeping-errors.ts";
 import { shareErrors } from "./share-errors.ts";
 
 /** What one row of the error table says, whichever door reports it. */
@@ -379,4 +380,5 @@ export const errorTable = {
     meaning: "There is no such endpoint type.",
   },
   ...shareErrors,
+  ...keepingErrors,
 } as const satisfies Record<string, ErrorInfo>;

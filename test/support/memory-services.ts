@@ -119,6 +119,7 @@ export class MemoryServices implements Services {
   readonly shares = absent<Services["shares"]>("share groups");
   readonly queues = absent<Services["queues"]>("queues");
   readonly broker = absent<Services["broker"]>("broker settings");
+  readonly backups = absent<Services["backups"]>("backups");
 
   constructor(options: MemoryServicesOptions) {
     this.#options = options;

@@ -85,6 +85,9 @@ export const statusOfError = {
   SECURITY_DISABLED: 422,
   MISMATCHED_ENDPOINT_TYPE: 400,
   UNSUPPORTED_ENDPOINT_TYPE: 400,
+  BACKUP_IN_PROGRESS: 409,
+  BACKUP_PLACE_REFUSED: 409,
+  BACKUP_DAMAGED: 422,
 } as const satisfies Record<ErrorName, number>;
 
 /** One error reply, ready to send. */

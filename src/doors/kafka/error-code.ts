@@ -93,6 +93,10 @@ export const kafkaErrorCode = {
   // Queues by name are HTTP's own; neither can come up here.
   QUEUE_NOT_FOUND: 69,
   QUEUE_FULL: 89,
+  // Backups as well.
+  BACKUP_IN_PROGRESS: 89,
+  BACKUP_PLACE_REFUSED: 44,
+  BACKUP_DAMAGED: 56,
 } as const satisfies Record<ErrorName, number>;
 
 /** The code of an error; 0 (NONE) for null. */
