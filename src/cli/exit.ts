@@ -22,7 +22,7 @@ Exit codes:
   1    the operation failed
   2    the command line is wrong
   3    the server cannot be reached
-  4    'check' found damage
+  4    'check' or 'restore' found damage
   130  stopped by the user`;
 
 /** An end of a command with its exit code and the line to show. */
@@ -70,7 +70,8 @@ export function exitCodeOf(error: unknown): number {
   if (isVarveError(error, "CONNECT_FAILED")) return exitCode.unreachable;
   if (isVarveError(error, "ABORTED", "CLIENT_CLOSED")) return exitCode.stopped;
   if (isVarveError(error, "INVALID_REQUEST") && error.status === 0) return exitCode.usage;
-  return exitCode.failed;
+  const isDamage = error instanceof LogError && error.code === "BACKUP_DAMAGED";
+  return isDamage ? exitCode.damage : exitCode.failed;
 }
 
 /** A sentence for an error, with what to do where that is known. */

@@ -48,6 +48,16 @@ const verbs: readonly Verb[] = [
     load: async () => (await import("./commands/check.ts")).registerCheck,
   },
   {
+    name: "backup",
+    description: "make a consistent copy of all data, while the server runs or of a stopped one",
+    load: async () => (await import("./commands/backup.ts")).registerBackup,
+  },
+  {
+    name: "restore",
+    description: "verify a backup and make a data directory of it",
+    load: async () => (await import("./commands/restore.ts")).registerRestore,
+  },
+  {
     name: "serve",
     description: "serve a data directory over HTTP until told to stop",
     load: async () => (await import("./commands/serve.ts")).registerServe,

@@ -3,6 +3,7 @@
 
 import { type Clock, foregroundClock } from "../base/clock.ts";
 import { type Random, randomUuid, systemRandom } from "../base/random.ts";
+import { BackupClient } from "./backup-client.ts";
 import { VarveError } from "./errors.ts";
 import { GroupConsumer, type GroupConsumerOptions } from "./group-consumer.ts";
 import { GroupsClient } from "./groups-client.ts";
@@ -27,6 +28,7 @@ import {
 import { TopicsClient } from "./topics-client.ts";
 import { Worker, type WorkerOptions } from "./worker.ts";
 
+export type { BackupClient, BackupDetails } from "./backup-client.ts";
 export { type ClientErrorCode, isVarveError, VarveError } from "./errors.ts";
 export type { GroupConsumer, GroupConsumerOptions } from "./group-consumer.ts";
 export type {
@@ -136,6 +138,8 @@ export class VarveClient {
   readonly groups: GroupsClient;
   /** Single calls about work queues. */
   readonly queues: QueuesClient;
+  /** The backup of the server's data. */
+  readonly backup: BackupClient;
   readonly #transport: HttpTransport;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -161,6 +165,7 @@ export class VarveClient {
     this.topics = new TopicsClient(this.#transport);
     this.groups = new GroupsClient(this.#transport);
     this.queues = new QueuesClient(this.#transport);
+    this.backup = new BackupClient(this.#transport);
   }
 
   /**

@@ -41,7 +41,7 @@ test.each(verbs.map((words) => [words]))(
 test("program: --help: names every verb and every exit code", async () => {
   const text = (await varve(["--help"])).stdout.toString();
   for (const [verb] of verbs) expect(text).toMatch(new RegExp(`^  ${verb}`, "m"));
-  expect(text).toContain("4    'check' found damage");
+  expect(text).toContain("4    'check' or 'restore' found damage");
 });
 
 test.each([

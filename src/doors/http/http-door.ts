@@ -12,6 +12,7 @@ import { LoopShare } from "../../base/loop-share.ts";
 import type { Random } from "../../base/random.ts";
 import type { Services } from "../../services.ts";
 import type { Door } from "../door.ts";
+import { backupPlugin } from "./backup.ts";
 import { releaseBody, takeBodies } from "./bodies.ts";
 import { boundConnections, inTurn } from "./connections.ts";
 import { describeApi } from "./docs.ts";
@@ -128,6 +129,7 @@ async function registerPlugins(
   await app.register(queueReceivePlugin, { context });
   await app.register(queueSettlePlugin, { context });
   await app.register(queueDeadPlugin, { context });
+  await app.register(backupPlugin, { context });
   await app.register(operationsPlugin, { context, registry });
 }
 
