@@ -82,6 +82,13 @@ const properties = {
   diskReservePercent: percent(1, "the same as a part of the disk; the larger of the two holds"),
   diskStallMs: millis(10_000, 100, "a write or sync that takes longer makes the server not ready"),
   produceTimeoutMs: millis(30_000, 100, "how long a produce waits for the disk before it is told"),
+  scrubMiBPerSecond: Type.Integer({
+    default: 8,
+    minimum: 0,
+    maximum: 100_000,
+    description: "how fast sealed segments are read through for damage; 0: not at all",
+  }),
+  scrubIntervalMs: millis(86_400_000, 1000, "time between looks through all sealed segments"),
   backupDir: maybeText(
     "backups are made below this directory only; empty: anywhere, from this machine",
   ),

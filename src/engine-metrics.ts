@@ -120,9 +120,46 @@ export class EngineMetrics implements EngineObserver {
     gauge("varve_open_transactions", "Transactions begun and not complete.", () => {
       return engine.gauges().openTransactions;
     });
+    this.#watchScrub(engine);
     this.#watchHealth(engine);
     this.#watchLag(engine);
     watchQueues(this.#registry, engine.services);
+  }
+
+  #watchScrub(engine: Engine): void {
+    const registers = [this.#registry];
+    const counter = (name: string, help: string, read: () => number): Counter =>
+      new Counter({
+        name,
+        help,
+        registers,
+        collect() {
+          this.reset();
+          this.inc(read());
+        },
+      });
+    counter("varve_scrub_bytes_total", "Bytes of sealed segments read through for damage.", () => {
+      return engine.gauges().scrubbedBytes;
+    });
+    counter("varve_scrub_rebuilt_indexes_total", "Indexes that were not their segment's.", () => {
+      return engine.gauges().rebuiltIndexes;
+    });
+    new Gauge({
+      name: "varve_scrub_last_pass_timestamp_seconds",
+      help: "When the last look through all sealed segments ended; 0: none since the start.",
+      registers,
+      collect() {
+        this.set(Math.max(0, engine.gauges().lastPassMs) / 1000);
+      },
+    });
+    new Gauge({
+      name: "varve_damaged_segments",
+      help: "Sealed segments found damaged; 0 when all is well.",
+      registers,
+      collect() {
+        this.set(engine.gauges().damagedSegments);
+      },
+    });
   }
 
   #watchHealth({ services }: Engine): void {

@@ -115,6 +115,8 @@ export interface Engine {
   gauges(): EngineGauges;
   /** Looks at the age and size of all segments now, instead of at the next interval. */
   applyRetention(): Promise<void>;
+  /** Looks through all sealed segments for damage now, instead of at the next interval. */
+  scrub(): Promise<void>;
   /**
    * Stops in order: everything appended is on the disk when it resolves, and the next open scans nothing. Replies of
    * fetches stay valid until they are released. Closing twice is harmless.
@@ -366,6 +368,10 @@ class OpenEngine implements Engine {
 
   async applyRetention(): Promise<void> {
     await this.#broker.keepHouse();
+  }
+
+  async scrub(): Promise<void> {
+    await this.#broker.scrub();
   }
 
   close(): Promise<void> {

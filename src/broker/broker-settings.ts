@@ -1,5 +1,6 @@
 // Settings and seams of a broker: bounds, intervals, and whom it tells about its work.
 
+import type { ScrubGauges } from "./scrubber.ts";
 import type { LogObserver } from "../log/log-options.ts";
 import type { DiskLevel, DiskMarks } from "./disk-watch.ts";
 
@@ -41,6 +42,10 @@ export interface BrokerSettings extends DiskMarks {
   readonly checkpointIntervalMs: number;
   /** How long an append may take before its producer hears that it is not known how it ended. */
   readonly produceTimeoutMs: number;
+  /** How fast sealed segments are looked through, MiB a second; 0: not at all. */
+  readonly scrubMiBPerSecond: number;
+  /** Time from the begin of one look through all of them to the next. */
+  readonly scrubIntervalMs: number;
 }
 
 /** What holds when nothing else is said. */
@@ -67,6 +72,8 @@ export const defaultBrokerSettings: BrokerSettings = {
   diskReserveBytes: 64 * MiB,
   diskReservePercent: 1,
   diskStallMs: 10_000,
+  scrubMiBPerSecond: 8,
+  scrubIntervalMs: 86_400_000,
 };
 
 /** Hears what a broker does, as numbers for metrics. Called synchronously; must not throw. */
@@ -87,7 +94,7 @@ export const silentBrokerObserver: BrokerObserver = {
 };
 
 /** Numbers of a broker at one instant. */
-export interface BrokerGauges {
+export interface BrokerGauges extends ScrubGauges {
   readonly topics: number;
   readonly partitions: number;
   /** Bytes of appends held until they are as safe as asked for. */

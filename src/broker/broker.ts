@@ -38,6 +38,7 @@ import { PartitionStore } from "./partition-store.ts";
 import { Producer } from "./produce.ts";
 import { type ConfigValues, parseConfigs, settingsOf } from "./topic-config.ts";
 import { metadataTopicName } from "./topic-name.ts";
+import { damageText, Scrubber } from "./scrubber.ts";
 import { CatalogTopicServices } from "./topic-services.ts";
 import { type Topic, Topics, topicFrom, unknownPartition } from "./topics.ts";
 import { closedGate, type TransactionGate } from "./transaction-gate.ts";
@@ -87,6 +88,7 @@ export class Broker {
   readonly #producer: Producer;
   readonly #fetcher: Fetcher;
   readonly #housekeeping: Housekeeping;
+  readonly #scrubber: Scrubber;
   readonly #listeners: ((change: TopicChange) => void)[] = [];
   #gate: TransactionGate = closedGate;
   #isStopping = false;
@@ -105,6 +107,12 @@ export class Broker {
       ageClock,
       intervalMs: settings.retentionCheckIntervalMs,
       producerIdExpirationMs: settings.producerIdExpirationMs,
+    });
+    this.#scrubber = new Scrubber({
+      ...options,
+      topics,
+      bytesPerSecond: settings.scrubMiBPerSecond * 1_048_576,
+      intervalMs: settings.scrubIntervalMs,
     });
     const { defaultPartitions, topicPartitionsMax, partitionsMax } = settings;
     this.#catalog = new Catalog({
@@ -295,12 +303,15 @@ export class Broker {
   /** What should be seen to before it becomes a problem, as sentences, at the last call of `problems`. */
   warnings(): readonly string[] {
     const { diskWatch, ageClock } = this.#parts;
-    return [...diskWatch.warnings(), ...clockWarnings(ageClock)];
+    const damage = Array.from(this.liveTopics.partitions(), (partition) => partition.damage());
+    const damaged = damage.flat().slice(0, problemsMax).map(damageText);
+    return [...diskWatch.warnings(), ...clockWarnings(ageClock), ...damaged];
   }
 
   /** Numbers for metrics. */
   gauges(): BrokerGauges {
     return {
+      ...this.#scrubber.gauges(),
       topics: this.liveTopics.count,
       partitions: this.liveTopics.partitionCount,
       inFlightBytes: this.#appendBudget.takenBytes,
@@ -329,11 +340,17 @@ export class Broker {
   beginHousekeeping(): void {
     void this.#parts.diskWatch.look();
     this.#housekeeping.start();
+    this.#scrubber.start();
   }
 
   /** A round of retention now, instead of at the next interval. */
   async keepHouse(): Promise<void> {
     await this.#housekeeping.run();
+  }
+
+  /** A look through all sealed segments now. */
+  async scrub(): Promise<void> {
+    await this.#scrubber.run();
   }
 
   /** Refuses new work with SERVER_STOPPING; parked fetches answer with what there is. */
@@ -342,6 +359,7 @@ export class Broker {
     this.#isStopping = true;
     this.#appendBudget.close();
     await this.#fetcher.close();
+    await this.#scrubber.close();
     await this.#catalog.close();
     await this.#housekeeping.close();
   }

@@ -5,6 +5,7 @@
 
 import { LogError } from "../base/error.ts";
 import type { AppendOptions, Log } from "../log/log.ts";
+import type { LogDamage } from "../log/log-scrub.ts";
 import type { Durability, LogHealth, LogPositions, PendingAppend } from "../log/log-types.ts";
 import { markerBatchBytes, type TransactionMarker } from "../record/control-batch.ts";
 import type { ActiveProducer, IsolationLevel, PartitionDescription } from "../services.ts";
@@ -197,7 +198,15 @@ export class Partition {
     const segmentCount = this.#log === null ? 0 : this.#log.segmentCount();
     const { logStartOffset, highWatermark, logEndOffset } = this.positions();
     const offsets = { logStartOffset, highWatermark, logEndOffset };
-    return { partition: this.partition, ...offsets, sizeBytes, segmentCount };
+    const damage = this.damage().map(({ position, fromOffset, toOffset, what, file }) => {
+      return { file: file.slice(file.lastIndexOf("/") + 1), position, fromOffset, toOffset, what };
+    });
+    return { partition: this.partition, ...offsets, sizeBytes, segmentCount, damage };
+  }
+
+  /** Damaged places of sealed segments that are known. */
+  damage(): readonly LogDamage[] {
+    return this.#log?.damage() ?? [];
   }
 
   /** How healthy the partition is. */

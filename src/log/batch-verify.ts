@@ -81,9 +81,14 @@ export async function verifyBatches(
   return walk.nextOffset < endOffset && !mayHaveHoles ? rest("length") : null;
 }
 
+// What a large piece does not give, the part that is needed may: so the place is that of a batch.
 async function isLoaded(walk: BatchWalk): Promise<boolean> {
+  return (await isRead(() => walk.load())) || isRead(() => walk.load(0));
+}
+
+async function isRead(load: () => Promise<void>): Promise<boolean> {
   try {
-    await walk.load();
+    await load();
     return true;
   } catch (error) {
     if (error instanceof LogError && error.code === "KAFKA_STORAGE_ERROR") return false;

@@ -11,6 +11,7 @@ import { endlessRoom, type LogOptions } from "./log-options.ts";
 import { LogReader } from "./log-reader.ts";
 import { type RecoveredLog, recoverLog } from "./log-recovery.ts";
 import { LogRetention } from "./log-retention.ts";
+import { type LogDamage, LogScrub, type ScrubPace, type ScrubResult } from "./log-scrub.ts";
 import { LogState } from "./log-state.ts";
 import type {
   LogCheckpoint,
@@ -44,6 +45,7 @@ export class Log {
   readonly #reader: LogReader;
   readonly #retention: LogRetention;
   readonly #keeper: ProducerKeeper;
+  readonly #scrub: LogScrub;
   // The checkpoint of a log that was found damaged: what was promised to be durable stays promised, or the next opening
   // would take the damage for a torn tail.
   readonly #promised: LogCheckpoint | null;
@@ -71,6 +73,7 @@ export class Log {
     this.#keeper = new ProducerKeeper(this.#state, producers, recovered.checkpoint);
     this.#writer = new LogWriter(this.#state, this.#keeper);
     this.#reader = new LogReader(this.#state, this.#keeper);
+    this.#scrub = new LogScrub(this.#state, this.#keeper);
     this.#retention = new LogRetention({
       state: this.#state,
       writer: this.#writer,
@@ -213,6 +216,19 @@ export class Log {
   /** Resolves when no cut is held any more. */
   uncut(): Promise<void> {
     return this.#state.pins.free();
+  }
+
+  /**
+   * Reads every sealed segment once and holds it to its checksums; makes indexes again that are not its own.
+   * @throws what `pace` throws; KAFKA_STORAGE_ERROR
+   */
+  scrub(pace: ScrubPace): Promise<ScrubResult> {
+    return this.#scrub.run(pace);
+  }
+
+  /** Damaged places of sealed segments, the first of each, as the last looks at them found. */
+  damage(): readonly LogDamage[] {
+    return this.#scrub.damage;
   }
 
   /** New settings, in force from the next append on. */

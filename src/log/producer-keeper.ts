@@ -97,6 +97,29 @@ export class ProducerKeeper {
     return segment.loadingAborted;
   }
 
+  /**
+   * Holds the stored transaction index of a sealed segment to its batches, and writes it again when it is not theirs.
+   * @returns Whether it was written again. @throws DISK_FULL, KAFKA_STORAGE_ERROR
+   */
+  async repairAborted(segment: Segment): Promise<boolean> {
+    let isRepaired = false;
+    await this.#alone(async () => {
+      const { options, segments } = this.#state;
+      const next = segments.after(segment);
+      if (next === null) return;
+      const stored = await readAborted(options.disk, segment, next.baseOffset);
+      const upTo = segments.all.filter((each) => each.baseOffset <= segment.baseOffset);
+      const spans = await rebuildAborted(options, upTo, this.#snapshotOffsets);
+      if (segment.isRemoved || areSame(stored ?? [], spans)) return;
+      await writeAborted(options.disk, segment, { spans, storedCount: 0 });
+      segment.aborted = spans;
+      segment.storedAbortedCount = spans.length;
+      this.#unindexed.delete(segment);
+      isRepaired = true;
+    });
+    return isRepaired;
+  }
+
   async #load(segment: Segment): Promise<readonly AbortedSpan[]> {
     const { options, segments } = this.#state;
     const next = segments.after(segment);
@@ -207,4 +230,13 @@ async function writeIndex({ disk }: LogOptions, segment: Segment): Promise<void>
 
 function atStart({ baseOffset }: Segment): Omit<LogCheckpoint, "logStartOffset"> {
   return { recoveryPoint: baseOffset, segmentBase: baseOffset, position: 0 };
+}
+
+// What readers go by; the stable offset at the time is told by nobody else.
+function areSame(stored: readonly AbortedSpan[], spans: readonly AbortedSpan[]): boolean {
+  const isSame = (one: AbortedSpan, other: AbortedSpan | undefined): boolean =>
+    one.producerId === other?.producerId &&
+    one.firstOffset === other.firstOffset &&
+    one.lastOffset === other.lastOffset;
+  return stored.length === spans.length && stored.every((span, at) => isSame(span, spans[at]));
 }

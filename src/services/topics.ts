@@ -26,6 +26,20 @@ export interface ConfigEntry {
   readonly synonyms: readonly ConfigSynonym[];
 }
 
+/** (ours) A place in a stored segment that cannot be read. */
+export interface DamagedPlace {
+  /** The segment's `.log` file. */
+  readonly file: string;
+  /** Byte in it. */
+  readonly position: number;
+  /** The offsets that cannot be read because of it: from this one ... */
+  readonly fromOffset: number;
+  /** ... to below this one. */
+  readonly toOffset: number;
+  /** What is wrong there, in a word. */
+  readonly what: string;
+}
+
 /** One partition as Metadata and DescribeLogDirs show it. */
 export interface PartitionDescription {
   readonly partition: number;
@@ -36,6 +50,8 @@ export interface PartitionDescription {
   readonly sizeBytes: number;
   /** (ours) How many segments; 0 where the engine cannot know. */
   readonly segmentCount: number;
+  /** (ours) What is known to be damaged; empty when all is well. */
+  readonly damage: readonly DamagedPlace[];
 }
 
 /** (ours) What a topic takes from producers, for doors that refuse a record before they append others. */

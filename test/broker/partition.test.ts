@@ -50,6 +50,7 @@ describe("partition: without a log", () => {
       logEndOffset: -1,
       sizeBytes: 0,
       segmentCount: 0,
+      damage: [],
     });
   });
 

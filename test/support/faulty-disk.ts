@@ -195,10 +195,7 @@ export class FaultyDisk implements Disk {
   async link(from: string, to: string): Promise<boolean> {
     return this.#perform("link", from, () => {
       if (this.#options.links === false) return false;
-      const node = this.#tree.find(from);
-      if (node === null) throw systemError("ENOENT", `no such file to link: ${from}`);
-      if (this.#tree.find(to) !== null) throw systemError("EEXIST", `exists: ${to}`);
-      this.#tree.add(to, node, this.#next());
+      this.#tree.link(from, to, this.#next());
       return true;
     });
   }

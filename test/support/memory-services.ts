@@ -237,6 +237,7 @@ export class MemoryServices implements Services {
         logEndOffset: log.endOffset,
         sizeBytes: log.batches.reduce((sum, { bytes }) => sum + bytes.length, 0),
         segmentCount: 1,
+        damage: [],
       })),
     };
   }

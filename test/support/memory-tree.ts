@@ -57,6 +57,14 @@ export class MemoryTree {
     this.#change({ sequence, subject: node, edits: [{ ...place, node }] });
   }
 
+  /** Gives a file a second name. */
+  link(from: string, to: string, sequence: number): void {
+    const node = this.find(from);
+    if (node === null) throw systemError("ENOENT", `no such file to link: ${from}`);
+    if (this.find(to) !== null) throw systemError("EEXIST", `exists: ${to}`);
+    this.add(to, node, sequence);
+  }
+
   /** Moves a node; the change is one: after a crash it happened or it did not. */
   rename(from: string, to: string, sequence: number): void {
     const source = this.#placeOf(from);

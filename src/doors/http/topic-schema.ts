@@ -17,6 +17,18 @@ export const topicOutput = Type.Object({
       logEndOffset: integer,
       segments: integer,
       bytes: integer,
+      damage: Type.Optional(
+        Type.Array(
+          Type.Object({
+            file: Type.String(),
+            position: integer,
+            fromOffset: integer,
+            toOffset: integer,
+            what: Type.String(),
+          }),
+          { description: "Places that cannot be read; absent when none is known." },
+        ),
+      ),
     }),
   ),
 });

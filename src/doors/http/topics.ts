@@ -283,6 +283,7 @@ function shown(topic: TopicDescription): object {
       logEndOffset: partition.logEndOffset,
       segments: partition.segmentCount,
       bytes: partition.sizeBytes,
+      ...(partition.damage.length > 0 ? { damage: partition.damage } : {}),
     })),
   };
 }
