@@ -12,6 +12,7 @@ import { isRetiredName, parsePartitionName } from "../storage/partition-name.ts"
 import { isInCatalog, readCatalog } from "./catalog-reader.ts";
 import { checkPartition, type PartitionReport } from "./partition-check.ts";
 import type { Problem } from "./segment-check.ts";
+import { checkStates } from "./state-check.ts";
 
 /** How thoroughly to look. */
 export interface CheckOptions {
@@ -21,12 +22,16 @@ export interface CheckOptions {
   readonly mayHaveHoles: boolean;
   /** Told of each partition as soon as it has been read. */
   readonly onPartition: (report: PartitionReport) => Promise<void>;
+  /** Told how many bytes of how many have been read. */
+  readonly onBytes: (doneBytes: number, totalBytes: number) => void;
 }
 
 /** What was found outside of the partitions. */
 export interface DirectoryReport {
   readonly problems: readonly Problem[];
   readonly notes: readonly Problem[];
+  /** Events of the server's own states that were replayed, by topic; empty unless the look is a deep one. */
+  readonly events: Readonly<Record<string, number>>;
 }
 
 /** The files of a data directory that say something of its partitions. */
@@ -55,10 +60,17 @@ export async function checkDataDirectory(
   await own.checkIdentity();
   const state = await own.state();
   const names = (await readdir(path)).sort(byTopicThenPartition);
+  const reports = new Map<string, PartitionReport>();
+  const progress = await Progress.over(path, names);
   for (const name of names) {
     if (parsePartitionName(name) !== null) {
       await own.checkMetadata(name);
-      await options.onPartition(await partitionIn(join(path, name), state, options));
+      const report = await partitionIn(join(path, name), state, {
+        ...options,
+        onBytes: (bytes) => options.onBytes(...progress.after(bytes)),
+      });
+      reports.set(name, report);
+      await options.onPartition(report);
     } else if (isRetiredName(name)) {
       notes.push({
         file: join(path, name),
@@ -83,7 +95,37 @@ export async function checkDataDirectory(
     const detail = "is in the checkpoint but not here";
     problems.push({ file: join(path, name), position: null, detail });
   }
-  return { problems, notes };
+  if (!options.isDeep) return { problems, notes, events: {} };
+  const entries = state.checkpoint?.entries ?? new Map();
+  const states = await checkStates({ path, reports, entries, isClean: state.isClean });
+  problems.push(...states.problems);
+  notes.push(...states.notes);
+  return { problems, notes, events: states.events };
+}
+
+class Progress {
+  readonly #totalBytes: number;
+  #doneBytes = 0;
+
+  private constructor(totalBytes: number) {
+    this.#totalBytes = totalBytes;
+  }
+
+  static async over(path: string, names: readonly string[]): Promise<Progress> {
+    let totalBytes = 0;
+    for (const name of names) {
+      if (parsePartitionName(name) === null) continue;
+      for (const file of await readdir(join(path, name))) {
+        if (file.endsWith(".log")) totalBytes += (await disk.sizeOf(join(path, name, file))) ?? 0;
+      }
+    }
+    return new Progress(totalBytes);
+  }
+
+  after(bytes: number): [doneBytes: number, totalBytes: number] {
+    this.#doneBytes += bytes;
+    return [this.#doneBytes, this.#totalBytes];
+  }
 }
 
 /**
@@ -97,13 +139,17 @@ export async function checkOne(path: string, options: CheckOptions): Promise<voi
   const directory = isDirectory ? full : dirname(full);
   const state = await new OwnFiles(dirname(directory), [], []).state();
   const onlyBase = isDirectory ? null : Number(basename(full, ".log"));
-  await options.onPartition(await partitionIn(directory, state, { ...options, onlyBase }));
+  const looked = { ...options, onlyBase, onBytes: () => undefined };
+  await options.onPartition(await partitionIn(directory, state, looked));
 }
 
 function partitionIn(
   directory: string,
   state: DirectoryState,
-  options: CheckOptions & { readonly onlyBase?: number | null },
+  options: Omit<CheckOptions, "onBytes" | "onPartition"> & {
+    readonly onlyBase?: number | null;
+    readonly onBytes: (bytes: number) => void;
+  },
 ): Promise<PartitionReport> {
   return checkPartition({
     directory,
@@ -112,6 +158,7 @@ function partitionIn(
     isDeep: options.isDeep,
     mayHaveHoles: options.mayHaveHoles,
     onlyBase: options.onlyBase ?? null,
+    onBytes: options.onBytes,
   });
 }
 

@@ -20,6 +20,8 @@ export interface PartitionToCheck {
   readonly mayHaveHoles: boolean;
   /** Only the segment with this base offset; null for all. */
   readonly onlyBase: number | null;
+  /** Told of the bytes of each segment when they have been read. */
+  readonly onBytes: (bytes: number) => void;
 }
 
 /** What was found. */
@@ -124,6 +126,7 @@ class PartitionCheck {
     this.#batches += report.batches;
     this.#records += report.records;
     this.#bytes += report.fileBytes;
+    this.#partition.onBytes(report.fileBytes);
     if (this.#firstOffset < 0) this.#firstOffset = baseOffset;
     this.#nextOffset = report.nextOffset;
   }

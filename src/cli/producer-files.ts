@@ -31,8 +31,13 @@ export async function readProducerSnapshot(path: string): Promise<readonly Produ
   );
 }
 
-/** Each entry must name the marker of an aborted transaction, and its producer. */
+/**
+ * Each entry must name the marker of an aborted transaction, and its producer; and each transaction that begins and is
+ * aborted in the segment must have its entry.
+ */
 export class TransactionIndexCheck {
+  // First offset of what each producer has written since its last marker, as far as the segment tells.
+  readonly #begun = new Map<number, number>();
   readonly #spans: readonly AbortedSpan[];
   readonly #report: (detail: string) => void;
   #entry = 0;
@@ -44,6 +49,7 @@ export class TransactionIndexCheck {
 
   /** Looks at the next batch of the segment. Entries past the last batch are left alone: they may be ahead of it. */
   take(batch: StoredBatch): void {
+    this.#takeTransaction(batch);
     for (let span = this.#spans[this.#entry]; span !== undefined; span = this.#spans[this.#entry]) {
       if (span.lastOffset > batch.lastOffset) return;
       if (!isAbortOf(batch, span)) {
@@ -51,6 +57,28 @@ export class TransactionIndexCheck {
       }
       this.#entry++;
     }
+  }
+
+  #takeTransaction(batch: StoredBatch): void {
+    const { producerId, baseOffset, isControl } = batch;
+    if (!batch.isTransactional) return;
+    if (!isControl) {
+      if (!this.#begun.has(producerId)) this.#begun.set(producerId, baseOffset);
+      return;
+    }
+    const firstOffset = this.#begun.get(producerId);
+    this.#begun.delete(producerId);
+    const isAborted = readMarker(viewOf(batch.bytes), 0)?.isCommit === false;
+    if (!isAborted || firstOffset === undefined) return;
+    const isIn = this.#spans.some(
+      (span) =>
+        span.producerId === producerId &&
+        span.lastOffset === baseOffset &&
+        span.firstOffset <= firstOffset,
+    );
+    if (isIn) return;
+    const what = `lacks the transaction of producer ${producerId}`;
+    this.#report(`${what} from offset ${firstOffset} that the marker at ${baseOffset} aborts`);
   }
 }
 

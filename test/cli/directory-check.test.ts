@@ -39,6 +39,7 @@ async function look() {
   const report = await checkDataDirectory(root, {
     isDeep: false,
     mayHaveHoles: false,
+    onBytes: () => undefined,
     onPartition,
   });
   const texts = (list: readonly { file: string; detail: string }[]) =>
@@ -94,7 +95,12 @@ test("what a path is: a data directory by its files, a partition not", async () 
   const onPartition = async ({ records }: { records: number }): Promise<void> => {
     seen.push(records);
   };
-  await checkOne(join(root, "t-0"), { isDeep: true, mayHaveHoles: false, onPartition });
+  await checkOne(join(root, "t-0"), {
+    isDeep: true,
+    mayHaveHoles: false,
+    onPartition,
+    onBytes: () => undefined,
+  });
   expect(seen).toEqual([2]);
 });
 

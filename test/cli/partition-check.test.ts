@@ -22,6 +22,7 @@ const check = (changes: Partial<PartitionToCheck> = {}) =>
     isDeep: false,
     mayHaveHoles: false,
     onlyBase: null,
+    onBytes: () => undefined,
     ...changes,
   });
 

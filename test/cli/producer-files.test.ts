@@ -42,7 +42,13 @@ beforeEach(() => {
 afterEach(() => rmSync(join(directory, ".."), { recursive: true }));
 
 async function problems(): Promise<readonly string[]> {
-  const part = { directory, checkpoint: null, mayHaveHoles: false, onlyBase: null };
+  const part = {
+    directory,
+    checkpoint: null,
+    mayHaveHoles: false,
+    onlyBase: null,
+    onBytes: () => undefined,
+  };
   const report = await checkPartition({ ...part, isClean: true, isDeep: true });
   return [...report.problems, ...report.notes].map(({ detail }) => detail);
 }
@@ -78,8 +84,11 @@ test("producer files: an entry must name the marker that aborts its producer", a
     return found;
   };
   expect(await check([span])).toEqual([]);
-  expect(await check([{ ...span, producerId: 3 }])).toHaveLength(1);
-  expect(await check([{ ...span, lastOffset: 0 }])).toHaveLength(1);
-  expect(await check([{ ...span, producerId: 2, lastOffset: 2 }])).toHaveLength(1);
-  expect(await check([{ ...span, lastOffset: 9 }])).toEqual([]);
+  // The entry that is wrong, and the one that is lacking.
+  expect(await check([{ ...span, producerId: 3 }])).toHaveLength(2);
+  expect(await check([{ ...span, lastOffset: 0 }])).toHaveLength(2);
+  expect(await check([{ ...span, producerId: 2, lastOffset: 2 }])).toHaveLength(2);
+  const lacking = "lacks the transaction of producer 1 from offset 0 that the marker at 1 aborts";
+  expect(await check([{ ...span, lastOffset: 9 }])).toEqual([lacking]);
+  expect(await check([])).toEqual([lacking]);
 });

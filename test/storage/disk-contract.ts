@@ -296,6 +296,18 @@ export function describeDiskContract(kind: DiskKind): void {
       expect(total).toBeGreaterThanOrEqual(await disk.freeBytes(root));
     });
 
+    test("link: a second name for the same bytes, which outlives the first; never over another", async () => {
+      await put(disk, `${root}/a`, pattern(10, 1));
+      if (!(await disk.link(`${root}/a`, `${root}/b`))) return;
+      await put(disk, `${root}/c`, pattern(5, 2));
+      expect((await failure(disk.link(`${root}/a`, `${root}/c`))).code).toBe("KAFKA_STORAGE_ERROR");
+      expect((await failure(disk.link(`${root}/no`, `${root}/d`))).code).toBe(
+        "KAFKA_STORAGE_ERROR",
+      );
+      await disk.remove(`${root}/a`);
+      expect(await readWhole(disk, `${root}/b`)).toEqual(pattern(10, 1));
+    });
+
     test("lock: held: a second is refused, until it is let go", async () => {
       const unlock = await disk.lock(`${root}/.lock`);
       const refused = await failure(disk.lock(`${root}/.lock`));

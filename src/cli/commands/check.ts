@@ -4,7 +4,13 @@ import { stat } from "node:fs/promises";
 import type { Command } from "commander";
 import { prepareCompression } from "../../record/compression.ts";
 import { addExamples, addJsonOption, type CliContext } from "../context.ts";
-import { checkDataDirectory, checkOne, isDataDirectory } from "../directory-check.ts";
+import { ByteProgress } from "../byte-progress.ts";
+import {
+  checkDataDirectory,
+  checkOne,
+  type DirectoryReport,
+  isDataDirectory,
+} from "../directory-check.ts";
 import { CliError, exitCode } from "../exit.ts";
 import type { PartitionReport } from "../partition-check.ts";
 import type { Problem } from "../segment-check.ts";
@@ -25,7 +31,7 @@ export function registerCheck(program: Command, context: CliContext): void {
     .command("check")
     .argument("[path]", "a data directory, a partition's directory, or a .log file", "./segments")
     .description("verify segment files without a server")
-    .option("--deep", "decode every record too", false)
+    .option("--deep", "decode every record, replay groups, transactions and queues too", false)
     .option("--allow-holes", "offsets may be missing, as compaction leaves them", false)
     .action((path: string, options: CheckOptions) => check(path, options, context));
   addJsonOption(command);
@@ -56,7 +62,12 @@ async function check(path: string, options: CheckOptions, context: CliContext): 
     notes: [],
   };
   const reports: PartitionReport[] = [];
+  const progress = new ByteProgress(context.io.stderr);
   const look = {
+    onBytes: (doneBytes: number, totalBytes: number): void => {
+      if (context.io.stop.aborted) throw new CliError(exitCode.stopped, "varve: stopped");
+      progress.show(doneBytes, totalBytes);
+    },
     isDeep: options.deep,
     mayHaveHoles: options.allowHoles,
     onPartition: async (report: PartitionReport): Promise<void> => {
@@ -65,15 +76,23 @@ async function check(path: string, options: CheckOptions, context: CliContext): 
       else await context.out.write(partitionText(report));
     },
   };
-  if (await isWholeDirectory(path)) {
-    const own = await checkDataDirectory(path, look);
-    totals.problems.push(...own.problems);
-    totals.notes.push(...own.notes);
-    if (!options.json) await context.out.write(linesOf(own.problems, own.notes));
-  } else {
-    await checkOne(path, look);
+  let events: DirectoryReport["events"] = {};
+  try {
+    if (await isWholeDirectory(path)) {
+      const own = await checkDataDirectory(path, look);
+      progress.end();
+      events = own.events;
+      totals.problems.push(...own.problems);
+      totals.notes.push(...own.notes);
+      if (!options.json) await context.out.write(linesOf(own.problems, own.notes));
+    } else {
+      await checkOne(path, look);
+    }
+  } finally {
+    progress.end();
   }
-  await context.out.write(options.json ? jsonOf(totals, reports) : totalsText(totals));
+  const text = options.json ? jsonOf(totals, { events, reports }) : totalsText(totals, events);
+  await context.out.write(text);
   if (totals.problems.length > 0) context.exitCode = exitCode.damage;
 }
 
@@ -112,14 +131,21 @@ function problemText({ file, position, detail }: Problem): string {
   return position === null ? `${file}: ${detail}` : `${file}: position ${position}: ${detail}`;
 }
 
-function totalsText({ partitions, segments, records, bytes, problems }: Totals): string {
+function totalsText(totals: Totals, events: DirectoryReport["events"]): string {
+  const { partitions, segments, records, bytes, problems } = totals;
+  const replayed = Object.entries(events)
+    .map(([topic, count]) => `${topic}: ${count} events replayed\n`)
+    .join("");
   const verdict = problems.length === 0 ? "no damage found" : `${problems.length} problems found`;
-  return `${partitions} partitions, ${segments} segments, ${records} records, ${bytes} bytes: ${verdict}\n`;
+  return `${replayed}${partitions} partitions, ${segments} segments, ${records} records, ${bytes} bytes: ${verdict}\n`;
 }
 
-function jsonOf(totals: Totals, reports: readonly PartitionReport[]): string {
+function jsonOf(
+  totals: Totals,
+  more: Pick<DirectoryReport, "events"> & { readonly reports: readonly PartitionReport[] },
+): string {
   const { partitions, segments, records, bytes, problems, notes: found } = totals;
   const isSound = problems.length === 0;
   const summary = { isSound, partitions, segments, records, bytes, problems, notes: found };
-  return `${JSON.stringify({ ...summary, reports }, null, 2)}\n`;
+  return `${JSON.stringify({ ...summary, ...more }, null, 2)}\n`;
 }
