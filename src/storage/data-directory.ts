@@ -106,10 +106,11 @@ export class DataDirectory {
    *
    * @throws KAFKA_STORAGE_ERROR another process holds it; it was made by a newer version; its identity is damaged or
    *                             missing beside partitions; the disk refuses. Nothing but the lock file was touched
-   *                             then, unless the disk refused half way.
+   *                             then, and of a newer version not even that, unless the disk refused half way.
    */
   static async open(options: DataDirectoryOptions): Promise<DataDirectory> {
     const { disk, path } = options;
+    await refuseNewer(options);
     await makeDirectoryDurably(disk, path);
     const unlock = await disk.lock(`${path}/.lock`);
     try {
@@ -282,6 +283,18 @@ export class DataDirectory {
   }
 }
 
+// A newer version may keep its lock elsewhere, or mean something else by this one.
+async function refuseNewer({ disk, path }: DataDirectoryOptions): Promise<void> {
+  const bytes = await readWhole(disk, `${path}/format.json`);
+  const reading = bytes === null ? null : decodeFormat(bytes);
+  if (reading?.kind === "newer") throw newerError(reading.version);
+}
+
+function newerError(version: number): LogError {
+  const versions = `its layout is ${version}, this one reads ${formatVersion}`;
+  return refusal(`the data directory was made by a newer version: ${versions}`);
+}
+
 // The identity; null for a directory that is new. Reads only.
 async function readFormat({ disk, path }: DataDirectoryOptions): Promise<Format | null> {
   const bytes = await readWhole(disk, `${path}/format.json`);
@@ -296,8 +309,7 @@ async function readFormat({ disk, path }: DataDirectoryOptions): Promise<Format 
   const reading = decodeFormat(bytes);
   if (reading.kind === "known") return reading.format;
   if (reading.kind === "damaged") throw refusal("format.json is damaged; restore it from a copy");
-  const versions = `its layout is ${reading.version}, this one reads ${formatVersion}`;
-  throw refusal(`the data directory was made by a newer version: ${versions}`);
+  throw newerError(reading.version);
 }
 
 // Removes the clean marker, durably, and returns the checksum in it; null when there was none worth its name.
