@@ -82,7 +82,7 @@ const properties = {
   diskReservePercent: percent(1, "the same as a part of the disk; the larger of the two holds"),
   diskStallMs: millis(10_000, 100, "a write or sync that takes longer makes the server not ready"),
   produceTimeoutMs: millis(30_000, 100, "how long a produce waits for the disk before it is told"),
-  scrubMiBPerSecond: Type.Integer({
+  scrubMibPerSecond: Type.Integer({
     default: 8,
     minimum: 0,
     maximum: 100_000,

@@ -61,7 +61,7 @@ export interface EngineSettings extends BrokerSettings {
   readonly transactionTimeoutMsMax: number;
   /** How long a transactional id is remembered without being used. */
   readonly transactionalIdExpirationMs: number;
-  /** Backups may be made below this directory only; empty: anywhere, for callers on this machine. */
+  /** Backups go below this directory only; empty: anywhere, from this machine. */
   readonly backupDir: string;
 }
 
@@ -115,7 +115,7 @@ export interface Engine {
   gauges(): EngineGauges;
   /** Looks at the age and size of all segments now, instead of at the next interval. */
   applyRetention(): Promise<void>;
-  /** Looks through all sealed segments for damage now, instead of at the next interval. */
+  /** Looks through all sealed segments for damage now. */
   scrub(): Promise<void>;
   /**
    * Stops in order: everything appended is on the disk when it resolves, and the next open scans nothing. Replies of
@@ -185,12 +185,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       shares,
       shareGroups: new ShareGroupsOver(shares, isTaken),
       queues: new QueuesOver(shares, isTaken),
-      backups: new Backups({
-        ...seams,
-        broker,
-        data,
-        root: settings.backupDir === "" ? null : settings.backupDir,
-      }),
+      backups: new Backups({ ...seams, broker, data, root: settings.backupDir || null }),
     });
     broker.beginHousekeeping();
     return engine;
@@ -370,8 +365,8 @@ class OpenEngine implements Engine {
     await this.#broker.keepHouse();
   }
 
-  async scrub(): Promise<void> {
-    await this.#broker.scrub();
+  scrub(): Promise<void> {
+    return this.#broker.scrub();
   }
 
   close(): Promise<void> {

@@ -1,8 +1,12 @@
 // All logs of a broker at one instant.
 
 import { LogError } from "../base/error.ts";
+import { mapParallel } from "../base/parallel.ts";
 import type { LogCut } from "../log/log-cut.ts";
 import type { Topics } from "./topics.ts";
+
+// Enough to keep the disk busy.
+const flushesMax = 32;
 
 /** A broker at one instant. */
 export interface BrokerCut {
@@ -31,4 +35,10 @@ export function cutOf(topics: Topics, atMs: number): BrokerCut {
     logs.set(directoryName, log.cut());
   }
   return { atMs, logs };
+}
+
+/** Resolves when all that was appended before the call is durable. @throws DISK_FULL, KAFKA_STORAGE_ERROR */
+export async function flushAll(topics: Topics): Promise<void> {
+  const logs = Array.from(topics.partitions(), (partition) => partition.logOrNull);
+  await mapParallel(logs, { limit: flushesMax, work: async (log) => log?.flush() });
 }

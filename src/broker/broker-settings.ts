@@ -43,7 +43,7 @@ export interface BrokerSettings extends DiskMarks {
   /** How long an append may take before its producer hears that it is not known how it ended. */
   readonly produceTimeoutMs: number;
   /** How fast sealed segments are looked through, MiB a second; 0: not at all. */
-  readonly scrubMiBPerSecond: number;
+  readonly scrubMibPerSecond: number;
   /** Time from the begin of one look through all of them to the next. */
   readonly scrubIntervalMs: number;
 }
@@ -72,7 +72,7 @@ export const defaultBrokerSettings: BrokerSettings = {
   diskReserveBytes: 64 * MiB,
   diskReservePercent: 1,
   diskStallMs: 10_000,
-  scrubMiBPerSecond: 8,
+  scrubMibPerSecond: 8,
   scrubIntervalMs: 86_400_000,
 };
 

@@ -9,7 +9,6 @@ import { ByteBudget } from "../base/byte-budget.ts";
 import type { Clock } from "../base/clock.ts";
 import { LogError } from "../base/error.ts";
 import type { Logger } from "../base/logger.ts";
-import { mapParallel } from "../base/parallel.ts";
 import type { Random } from "../base/random.ts";
 import type { StartSteps } from "../base/start-steps.ts";
 import type { SteadyClock } from "../base/steady-clock.ts";
@@ -23,10 +22,10 @@ import type { DataDirectory } from "../storage/data-directory.ts";
 import type { Disk } from "../storage/disk.ts";
 import { WatchedDisk } from "../storage/watched-disk.ts";
 import type { BrokerGauges, BrokerObserver, BrokerSettings } from "./broker-settings.ts";
-import { type BrokerCut, cutOf } from "./broker-cut.ts";
+import { type BrokerCut, cutOf, flushAll } from "./broker-cut.ts";
 import { Catalog, type TopicChange } from "./catalog.ts";
 import { CatalogMachine, type TopicEvent } from "./catalog-machine.ts";
-import { metadataTopicId, openMetadataPartition, startCatalog } from "./catalog-start.ts";
+import { openMetadataPartition, startCatalog } from "./catalog-start.ts";
 import { clockWarnings, openAgeClock } from "./age-clock.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { DiskWatch } from "./disk-watch.ts";
@@ -38,15 +37,14 @@ import { PartitionStore } from "./partition-store.ts";
 import { Producer } from "./produce.ts";
 import { type ConfigValues, parseConfigs, settingsOf } from "./topic-config.ts";
 import { metadataTopicName } from "./topic-name.ts";
-import { damageText, Scrubber } from "./scrubber.ts";
+import { Scrubber } from "./scrubber.ts";
+import { internalConfigs, internalSettings, metadataTopic } from "./metadata-topic.ts";
 import { CatalogTopicServices } from "./topic-services.ts";
-import { type Topic, Topics, topicFrom, unknownPartition } from "./topics.ts";
+import { Topics, unknownPartition } from "./topics.ts";
 import { closedGate, type TransactionGate } from "./transaction-gate.ts";
 
 // Names beyond these say no more to whoever reads them.
 const problemsMax = 20;
-// Syncs at once before a cut: enough to keep the disk busy.
-const flushesMax = 32;
 
 /** What a broker is opened with. */
 export interface BrokerOptions {
@@ -111,7 +109,7 @@ export class Broker {
     this.#scrubber = new Scrubber({
       ...options,
       topics,
-      bytesPerSecond: settings.scrubMiBPerSecond * 1_048_576,
+      bytesPerSecond: settings.scrubMibPerSecond * 1_048_576,
       intervalMs: settings.scrubIntervalMs,
     });
     const { defaultPartitions, topicPartitionsMax, partitionsMax } = settings;
@@ -303,8 +301,7 @@ export class Broker {
   /** What should be seen to before it becomes a problem, as sentences, at the last call of `problems`. */
   warnings(): readonly string[] {
     const { diskWatch, ageClock } = this.#parts;
-    const damage = Array.from(this.liveTopics.partitions(), (partition) => partition.damage());
-    const damaged = damage.flat().slice(0, problemsMax).map(damageText);
+    const damaged = this.#scrubber.warnings();
     return [...diskWatch.warnings(), ...clockWarnings(ageClock), ...damaged];
   }
 
@@ -326,13 +323,12 @@ export class Broker {
   }
 
   /**
-   * Every log at one instant, in which no topic is being made, changed or deleted; what was appended before the call is
-   * part of it. Nothing is held back for it but the names of files, until each cut is released.
+   * Every log at one instant, in which no topic changes; what was appended before the call is part of it. Names of files
+   * stay until each cut is released.
    * @throws KAFKA_STORAGE_ERROR when a partition is not well; DISK_FULL.
    */
   async cut(): Promise<BrokerCut> {
-    const logs = Array.from(this.liveTopics.partitions(), (partition) => partition.logOrNull);
-    await mapParallel(logs, { limit: flushesMax, work: async (log) => log?.flush() });
+    await flushAll(this.liveTopics);
     return this.#catalog.still(() => cutOf(this.liveTopics, this.#options.clock.nowMs()));
   }
 
@@ -349,8 +345,8 @@ export class Broker {
   }
 
   /** A look through all sealed segments now. */
-  async scrub(): Promise<void> {
-    await this.#scrubber.run();
+  scrub(): Promise<void> {
+    return this.#scrubber.run();
   }
 
   /** Refuses new work with SERVER_STOPPING; parked fetches answer with what there is. */
@@ -398,20 +394,6 @@ export class Broker {
   #tell(change: TopicChange): void {
     for (const listener of this.#listeners) listener(change);
   }
-}
-
-/** Config of the server's own topics: small segments, and only their coordinator removes anything. */
-const internalConfigs = parseConfigs({ "cleanup.policy": "", "segment.bytes": "16777216" });
-const internalSettings = settingsOf(internalConfigs, new Map());
-
-function metadataTopic(metadata: Partition): Topic {
-  return topicFrom({
-    name: metadataTopicName,
-    topicId: metadataTopicId,
-    configs: internalConfigs,
-    settings: internalSettings,
-    partitions: [metadata],
-  });
 }
 
 function budgetOf({ clock, settings }: BrokerOptions, name: string, bytesMax: number): ByteBudget {

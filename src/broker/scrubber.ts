@@ -34,6 +34,8 @@ export interface ScrubGauges {
   readonly rebuiltIndexes: number;
 }
 
+// More of them say no more to whoever reads them.
+const warningsMax = 20;
 // Late enough for a server that starts to have better things to do.
 const firstPassMs = 60_000;
 // Shorter waits are not worth a timer: they add up to one that is.
@@ -89,6 +91,15 @@ export class Scrubber {
       damagedSegments,
       rebuiltIndexes: this.#rebuiltIndexes,
     };
+  }
+
+  /** Damaged places that are known, as sentences: the first of them. */
+  warnings(): readonly string[] {
+    const { topics } = this.#options;
+    return Array.from(topics.partitions(), (partition) => partition.damage())
+      .flat()
+      .slice(0, warningsMax)
+      .map(damageText);
   }
 
   /** Begins nothing any more; resolves when the pass under way has ended, which is soon. */

@@ -83,6 +83,10 @@ export class WatchedDisk implements Disk {
     return this.#calls.during("rename", from, this.#disk.rename(from, to));
   }
 
+  link(from: string, to: string): Promise<boolean> {
+    return this.#calls.during("link", from, this.#disk.link(from, to));
+  }
+
   // A removal may take its time: a directory of many large files is one call.
   remove(path: string): Promise<void> {
     return this.#disk.remove(path);

@@ -158,7 +158,7 @@ describe("backups: the process dies at any call of one", () => {
     const probe = new FaultyDisk();
     const calls = await callsOfBackup(probe);
     expect(calls).toBeGreaterThan(30);
-    for (let nth = 1; nth <= calls; nth += 4) {
+    for (let nth = 1; nth <= calls; nth += 6) {
       const disk = new FaultyDisk();
       const { engine } = await openTestEngine({ disk });
       await produce(await withTopic(engine), { topic: "t", values: ["a", "b"] });

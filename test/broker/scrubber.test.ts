@@ -74,7 +74,7 @@ describe("scrubber", () => {
 });
 
 test("an engine with a rotten segment: shown with its topic, among the warnings and in the gauges; still ready", async () => {
-  const { engine, disk } = await openTestEngine({ settings: { scrubMiBPerSecond: 0 } });
+  const { engine, disk } = await openTestEngine({ settings: { scrubMibPerSecond: 0 } });
   await createTopic(engine, "t", { configs: { "segment.bytes": "1024" } });
   const values = ["a", "b", "c", "d"].map((value) => value.repeat(400));
   for (const value of values) await produce(engine, { topic: "t", values: [value] });

@@ -8,7 +8,7 @@ export async function damageIn(dataDir: string): Promise<readonly string[]> {
   const onPartition = async (report: PartitionFindings): Promise<void> => {
     found.push(...report.problems.map((problem) => JSON.stringify(problem)));
   };
-  const look = { isDeep: true, mayHaveHoles: false, onPartition };
+  const look = { isDeep: true, onBytes: () => undefined, mayHaveHoles: false, onPartition };
   const own = await checkDataDirectory(dataDir, look);
   return [...found, ...own.problems.map((problem) => JSON.stringify(problem))];
 }

@@ -1,5 +1,6 @@
 // Backups of a real server under load, with processes killed in the middle: the server while it makes one, the restore
-// while it reads one. What has a manifest restores to all that was acknowledged before it was begun; the rest is refused.
+// while it reads one. What has a manifest restores to all that was acknowledged before it was begun; the rest is
+// refused.
 
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
