@@ -365,9 +365,7 @@ class OpenEngine implements Engine {
     await this.#broker.keepHouse();
   }
 
-  scrub(): Promise<void> {
-    return this.#broker.scrub();
-  }
+  scrub = (): Promise<void> => this.#broker.scrub();
 
   close(): Promise<void> {
     this.#closed ??= this.#close();

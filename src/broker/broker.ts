@@ -322,11 +322,7 @@ export class Broker {
     };
   }
 
-  /**
-   * Every log at one instant, in which no topic changes; what was appended before the call is part of it. Names of files
-   * stay until each cut is released.
-   * @throws KAFKA_STORAGE_ERROR when a partition is not well; DISK_FULL.
-   */
+  /** Every log at one instant in which no topic changes. @throws KAFKA_STORAGE_ERROR, DISK_FULL, as `cutOf` */
   async cut(): Promise<BrokerCut> {
     await flushAll(this.liveTopics);
     return this.#catalog.still(() => cutOf(this.liveTopics, this.#options.clock.nowMs()));
