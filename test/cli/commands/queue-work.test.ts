@@ -59,11 +59,11 @@ test("queue work: keys: as text, or in base64 where they are none", async () => 
     if (key === undefined) return path.endsWith("settle") ? { status: 200, body } : null;
     const place = { topic: "q", partition: 0, offset: 0, timestampMs: 7, deliveries: 1 };
     const message = { receipt: "r", ...place, key, value: null, headers: {} };
-    return { status: 200, body: { messages: [message] } };
+    return { status: 200, body: { messages: [message], ...body } };
   };
   const body = { results: [{ receipt: "r", ok: true }] };
   const working = work(["--exec", 'echo "${VARVE_KEY-none} ${VARVE_KEY_B64-none}"']);
-  await until(() => server.calls("settle").length === 3);
+  await until(() => server.settling.length === 3);
   stop.abort();
   expect((await working).stdout.toString()).toBe("käy none\nnone /w==\nnone YQBi\n");
 });
