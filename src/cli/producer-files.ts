@@ -5,7 +5,7 @@ import { viewOf } from "../base/bytes.ts";
 import { LogError } from "../base/error.ts";
 import type { ProducerEntry } from "../log/producer-entry.ts";
 import { decodeSnapshot } from "../log/producer-snapshot.ts";
-import { decodeAborted } from "../log/transaction-index.ts";
+import { abortedEntryBytes, decodeAborted, decodeEntries } from "../log/transaction-index.ts";
 import type { AbortedSpan } from "../log/transaction-spans.ts";
 import { readMarker } from "../record/control-batch.ts";
 import type { StoredBatch } from "./segment-reader.ts";
@@ -16,9 +16,11 @@ export async function readTransactionIndex(
   baseOffset: number,
 ): Promise<readonly AbortedSpan[]> {
   const range = { from: baseOffset, to: Number.POSITIVE_INFINITY };
-  const spans = decodeAborted(await readFile(path), range);
+  const bytes = await readFile(path);
+  const isBare = bytes.length % abortedEntryBytes === 0;
+  const spans = isBare ? decodeEntries(bytes, range) : decodeAborted(bytes, range);
   if (spans !== null) return spans;
-  throw new LogError("CORRUPT_MESSAGE", `${path} has an entry that cannot be true`);
+  throw new LogError("CORRUPT_MESSAGE", `${path} does not match its checksum, or cannot be true`);
 }
 
 /** The producers of a snapshot. @throws CORRUPT_MESSAGE, and what the file system throws. */

@@ -120,7 +120,7 @@ class SegmentCheck {
       this.#transactionCheck = new TransactionIndexCheck(spans, report);
     } catch (error) {
       if (!(error instanceof LogError)) throw error;
-      report("has an entry that cannot be true");
+      report("does not match its checksum, or has an entry that cannot be true");
     }
   }
 

@@ -59,9 +59,9 @@ export async function writeAborted(
   const file = await disk.open(segment.transactionIndexPath, "write");
   try {
     const tail = encodeAborted(spans, storedCount);
-    // What is durable is not written again, so that a power cut cannot spoil it.
-    if (tail.length > 0) await file.write([tail], storedCount * abortedEntryBytes);
-    await file.truncate(spans.length * abortedEntryBytes);
+    const position = storedCount * abortedEntryBytes;
+    await file.write([tail], position);
+    await file.truncate(position + tail.length);
     await file.sync();
   } finally {
     await file.close();

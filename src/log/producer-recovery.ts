@@ -163,7 +163,6 @@ async function replayFrom(
     const found = hasMore ? await replayProducers(replayOptions(options), states, range) : [];
     segment.aborted = isFirst ? [...start.aborted, ...found] : found;
     if (fromOffset === segment.baseOffset) replayed.push(segment);
-    else if (start.isSnapshot) segment.storedAbortedCount = start.aborted.length;
   }
   return replayed;
 }

@@ -68,7 +68,7 @@ test("producer files: damage is named", async () => {
   await expect(readProducerSnapshot(path(".snapshot"))).rejects.toThrow(/checksum/);
   expect(await problems()).toEqual([
     "does not match its checksum; a server reads the batches instead",
-    "has an entry that cannot be true",
+    "does not match its checksum, or has an entry that cannot be true",
   ]);
 });
 

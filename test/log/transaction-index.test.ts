@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { decodeAborted, encodeAborted } from "../../src/log/transaction-index.ts";
+import { decodeAborted, decodeEntries, encodeAborted } from "../../src/log/transaction-index.ts";
 
 const spans = [
   { producerId: 5, firstOffset: 100, lastOffset: 107, lastStableOffset: 103 },
@@ -7,24 +7,44 @@ const spans = [
 ];
 const all = { from: 100, to: Number.POSITIVE_INFINITY };
 
-test("transaction index: Kafka's bytes", () => {
+test("transaction index: Kafka's bytes, and a trailer shorter than an entry", () => {
   expect(Buffer.from(encodeAborted(spans, 1)).toString("hex")).toBe(
-    "0000" + "0000000102030405" + "0000000000000067" + "000000000000006d" + "000000000000006e",
+    "0000" +
+      "0000000102030405" +
+      "0000000000000067" +
+      "000000000000006d" +
+      "000000000000006e" +
+      "5654584900000002" +
+      "5bfb2c22",
   );
-  expect(encodeAborted(spans)).toHaveLength(68);
+  expect(encodeAborted(spans)).toHaveLength(80);
 });
 
 test("transaction index: what was written is read, as far as is asked", () => {
   const bytes = encodeAborted(spans);
   expect(decodeAborted(bytes, all)).toEqual(spans);
   expect(decodeAborted(bytes, { from: 100, to: 109 })).toEqual(spans.slice(0, 1));
-  expect(decodeAborted(new Uint8Array(0), all)).toEqual([]);
+  expect(decodeAborted(encodeAborted([]), all)).toEqual([]);
 });
 
-test("transaction index: what stands behind the range does not count, garbage before it does", () => {
-  const torn = Buffer.concat([encodeAborted(spans), Buffer.from("torn")]);
-  expect(decodeAborted(torn, { from: 100, to: 109 })).toEqual(spans.slice(0, 1));
-  expect(decodeAborted(torn, all)).toBeNull();
+test("transaction index: any bit changed, any byte missing or added is damage", () => {
+  const bytes = encodeAborted(spans);
+  for (let bit = 0; bit < bytes.length * 8; bit++) {
+    const flipped = bytes.slice();
+    flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    expect(decodeAborted(flipped, all), `bit ${bit}`).toBeNull();
+  }
+  for (let length = 0; length < bytes.length; length++) {
+    expect(decodeAborted(bytes.slice(0, length), all), `cut to ${length}`).toBeNull();
+  }
+  expect(decodeAborted(Buffer.concat([bytes, Buffer.from([0])]), all)).toBeNull();
+});
+
+test("transaction index: entries without a trailer can be read apart", () => {
+  const bare = encodeAborted(spans).subarray(0, 68);
+  expect(decodeEntries(bare, all)).toEqual(spans);
+  expect(decodeEntries(bare.subarray(0, 67), all)).toBeNull();
+  expect(decodeAborted(bare, all)).toBeNull();
 });
 
 test("transaction index: what cannot be true is damage", () => {
@@ -38,7 +58,7 @@ test("transaction index: what cannot be true is damage", () => {
     [{ ...first, lastOffset: 99, firstOffset: 90, lastStableOffset: 95 }],
   ];
   for (const entries of bad) expect(decodeAborted(encodeAborted(entries), all)).toBeNull();
-  const version = encodeAborted([first]);
+  const version = encodeAborted([first]).subarray(0, 34);
   version[1] = 1;
-  expect(decodeAborted(version, all)).toBeNull();
+  expect(decodeEntries(version, all)).toBeNull();
 });
