@@ -100,7 +100,8 @@ export class FaultyDisk implements Disk {
   /** What a power cut at this moment would leave; this disk lives on, and the two share nothing. */
   afterCrash(random: Random, mode?: CrashMode): FaultyDisk {
     const chosen = mode ?? crashModes[random.below(crashModes.length)] ?? "none";
-    const plan = { mode: chosen, random, cutSequence: random.below(this.#sequence + 2) };
+    const cutSequence = chosen === "choice" ? 0 : random.below(this.#sequence + 2);
+    const plan = { mode: chosen, random, cutSequence };
     const from = { tree: this.#tree.afterCrash(plan), sequence: 0 };
     return new FaultyDisk({ ...this.#options, capacityBytes: this.capacityBytes }, from);
   }

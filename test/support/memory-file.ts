@@ -9,9 +9,10 @@ export const sectorBytes = 512;
  * What a power cut leaves of the changes that were not synced:
  * `none` none of them; `all` all of them; `prefix` the oldest ones, the last of these torn at a sector;
  * `subset` each sector, size and name by itself, old or any later version; `garbage` as `subset`, and in each file
- * the bytes that one unsynced write put into one sector come back random.
+ * the bytes that one unsynced write put into one sector come back random;
+ * `choice` as `subset`, but each choice is one draw among its outcomes, so that all of them can be gone through.
  */
-export type CrashMode = "none" | "all" | "prefix" | "subset" | "garbage";
+export type CrashMode = "none" | "all" | "prefix" | "subset" | "garbage" | "choice";
 
 /** One crash: how, with which dice, and (mode `prefix`) before which change the power went. */
 export interface CrashPlan {
@@ -139,7 +140,7 @@ export class MemoryFile {
         size = change.sizeAfter;
       }
     } else if (plan.mode !== "none") {
-      bytes = this.#sectorsAfterCrash(bytes, plan.random);
+      bytes = this.#sectorsAfterCrash(bytes, plan);
       const pick = plan.random.below(this.#changes.length + 1);
       size = this.#changes[pick - 1]?.sizeAfter ?? size;
       if (plan.mode === "garbage") this.#spoilOneSector(bytes, plan.random);
@@ -166,7 +167,10 @@ export class MemoryFile {
 
   // Each sector ends as some number of the writes that touched it left it: old, newest, or any between. A bias drawn
   // per file makes "nearly all there" and "nearly nothing there" as likely as an even mix.
-  #sectorsAfterCrash(durable: Uint8Array<ArrayBuffer>, random: Random): Uint8Array<ArrayBuffer> {
+  #sectorsAfterCrash(
+    durable: Uint8Array<ArrayBuffer>,
+    { mode, random }: CrashPlan,
+  ): Uint8Array<ArrayBuffer> {
     const touching = new Map<number, Change[]>();
     for (const change of this.#changes) {
       if (change.bytes.length === 0) continue;
@@ -178,9 +182,9 @@ export class MemoryFile {
       }
     }
     let bytes = durable;
-    const newestPercent = random.below(101);
+    const newestPercent = mode === "choice" ? null : random.below(101);
     for (const [sector, changes] of touching) {
-      const isNewest = random.below(100) < newestPercent;
+      const isNewest = newestPercent !== null && random.below(100) < newestPercent;
       const count = isNewest ? changes.length : random.below(changes.length + 1);
       for (const change of changes.slice(0, count)) {
         const from = Math.max(change.position, sector * sectorBytes);
