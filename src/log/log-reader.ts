@@ -37,6 +37,8 @@ const nothing = new Uint8Array(0);
 export class LogReader {
   readonly #state: LogState;
   readonly #keeper: ProducerKeeper;
+  /** Sealed segments whose index and log contradict each other, and it is not the index's fault. */
+  readonly #damaged = new WeakSet<Segment>();
 
   constructor(state: LogState, keeper: ProducerKeeper) {
     this.#state = state;
@@ -243,13 +245,17 @@ export class LogReader {
     const found = await search(from);
     if (found !== staleIndex) return found;
     const { options, active } = this.#state;
-    options.logger.warn({ path: from.segment.indexPath }, "index contradicts the log, made again");
-    const made = await rebuildIndexes(from.segment, this.#indexSource(from));
-    if (from.segment === active.segment) active.distrustIndexes();
-    else await this.#keep(from, made);
+    const { segment } = from;
+    if (this.#damaged.has(segment)) throw contradiction(segment);
+    options.logger.warn({ path: segment.indexPath }, "index contradicts the log, made again");
+    const made = await rebuildIndexes(segment, this.#indexSource(from));
+    if (segment === active.segment) active.distrustIndexes();
+    else if (made.isComplete) await this.#keep(from, made);
+    // It is the log that is damaged: the index it had leads past the damage, one made from it would not.
+    else this.#damaged.add(segment);
     const again = await search({ ...from, indexes: made.indexes });
     if (again !== staleIndex) return again;
-    throw new LogError("CORRUPT_MESSAGE", `segment ${from.segment.baseOffset} contradicts itself`);
+    throw contradiction(segment);
   }
 
   #explain(error: unknown, segment: Segment): unknown {
@@ -261,6 +267,10 @@ export class LogReader {
     if (isDamage && segment === state.active.segment) state.condemn(error.message);
     return error;
   }
+}
+
+function contradiction(segment: Segment): LogError {
+  return new LogError("CORRUPT_MESSAGE", `segment ${segment.baseOffset} contradicts itself`);
 }
 
 // A transaction begins with a batch, so the last stable offset never lies inside one.

@@ -68,6 +68,8 @@ export async function readBatches(
     if (step === "end" && walk.nextOffset > from.limit.offset) run.dropLast(from);
     if (step === "damage" && walk.damage === "offset") run.dropLast(from);
     if (step !== "batch") break;
+    // Where the next segment begins, or the log ends, no batch goes on: this one is not of this place.
+    if (walk.nextOffset > from.limit.offset) break;
     if (walk.nextOffset <= offset) continue;
     if (run.start >= 0 && walk.endPosition - run.start > maxBytes) break;
     if (!isKnownGood(from, walk) && !walk.isChecksumGood()) break;

@@ -1,69 +1,20 @@
 import { describe, expect, test } from "vitest";
 import { seededRandom } from "../../src/base/random.ts";
 import type { RecoveryFacts } from "../../src/log/log-options.ts";
-import { segmentName } from "../../src/log/segment.ts";
+import {
+  appended,
+  config,
+  edit,
+  fixtureOf,
+  flipped,
+  limits,
+  openedCorrupt,
+  pathOf,
+  quarantined,
+  written,
+} from "../support/damaged-log.ts";
 import { FaultyDisk } from "../support/faulty-disk.ts";
-import { batchOfSize, LogFixture, logDirectory } from "../support/log-fixture.ts";
-
-// Batches of 100 bytes with one record each, ten to a segment; W is 500 bytes.
-const batchBytes = 100;
-const config = { segmentBytes: 1000, indexIntervalBytes: 250 };
-const limits = { groupBytesMax: 500, unsyncedBytesMax: 500 };
-
-function fixtureOf(disk: FaultyDisk): LogFixture {
-  return new LogFixture({ disk, config, limits });
-}
-
-function pathOf(baseOffset: number, kind = "log"): string {
-  return `${logDirectory}/${segmentName(baseOffset)}.${kind}`;
-}
-
-// A log of `count` records; the checkpoint says that `checkpointed` of them were durable.
-async function written(count: number, checkpointed: number | null): Promise<FaultyDisk> {
-  const fixture = fixtureOf(new FaultyDisk());
-  const log = await fixture.open();
-  for (let index = 0; index < count; index++) {
-    if (index === checkpointed) await fixture.persist();
-    await log.append([batchOfSize(batchBytes, 1000 + index)]).durable;
-  }
-  if (count === checkpointed) await fixture.persist();
-  return (fixture.disk as FaultyDisk).kill();
-}
-
-function edit(disk: FaultyDisk, path: string, change: (bytes: Uint8Array) => Uint8Array): void {
-  const bytes = disk.contents(path);
-  if (bytes === null) throw new Error(`no ${path}`);
-  disk.setContents(path, change(bytes));
-}
-
-function flipped(at: number, mask = 1): (bytes: Uint8Array) => Uint8Array {
-  return (bytes) => {
-    bytes[at] = (bytes[at] ?? 0) ^ mask;
-    return bytes;
-  };
-}
-
-function appended(...more: readonly Uint8Array[]): (bytes: Uint8Array) => Uint8Array {
-  return (bytes) => Buffer.concat([bytes, ...more]);
-}
-
-function quarantined(disk: FaultyDisk): string[] {
-  return disk.paths().filter((path) => path.includes("/quarantine/"));
-}
-
-// Opens a damaged log: it must refuse appends, leave every byte of data alone, and say why.
-async function openedCorrupt(disk: FaultyDisk): Promise<LogFixture> {
-  const logs = disk.paths().filter((path) => path.endsWith(".log"));
-  const before = new Map(logs.map((path) => [path, disk.contents(path)]));
-  const fixture = fixtureOf(disk);
-  const log = await fixture.open();
-  expect(log.health().state).toBe("corrupt");
-  expect(() => log.append([batchOfSize(100)])).toThrowError(
-    expect.objectContaining({ code: "KAFKA_STORAGE_ERROR" }),
-  );
-  for (const [path, bytes] of before) expect(disk.contents(path), path).toEqual(bytes);
-  return fixture;
-}
+import { batchOfSize, LogFixture } from "../support/log-fixture.ts";
 
 // Closing and opening again must come to the same result, whatever the checkpoint says by then.
 async function expectStillCorrupt(fixture: LogFixture): Promise<void> {
