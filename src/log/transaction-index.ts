@@ -1,6 +1,6 @@
 // The bytes of a `.txnindex` file: the aborted transactions whose markers a segment holds, in the order of the markers.
 //
-//   entry     version i16 (0) | producerId i64 | firstOffset i64 | lastOffset i64 (of the marker) | lastStableOffset i64
+//   entry     version i16 (0) | producerId i64 | firstOffset i64 | lastOffset i64 (the marker's) | lastStableOffset i64
 //   trailer   magic u32 | count u32 | CRC-32C u32 of all that comes before it
 //
 // The entries are Kafka's, which has no checksum for them. The trailer is ours (decision 0028): shorter than an entry,

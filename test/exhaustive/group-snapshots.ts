@@ -1,4 +1,4 @@
-// A state machine whose log has grown so often that its whole state is written again and the log trimmed, over and over.
+// A state machine whose log grows so fast that its whole state is written again and the log trimmed, over and over.
 
 import { LogStateLog } from "../../src/coordinator/log-state-log.ts";
 import type { GroupServicesOver } from "../../src/group/group-services.ts";

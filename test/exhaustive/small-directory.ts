@@ -128,7 +128,7 @@ async function appendSegments(engine: Engine, clock: FakeClock): Promise<Produce
 
 /** What came of opening a damaged directory. */
 export interface Judgement {
-  /** `whole`: nothing is missing; `partial`: something is, and it is said; `refused`: not opened, and it is said why. */
+  /** `whole`: nothing is missing; `partial`: something is, and it is said; `refused`: not opened, it is said why. */
   readonly outcome: "whole" | "partial" | "refused";
   /** Wrong answers, and losses that nothing tells of. */
   readonly problems: readonly string[];
