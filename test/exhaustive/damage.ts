@@ -98,7 +98,30 @@ export async function judgeDamage(small: SmallDirectory, damage: Damage): Promis
   } else {
     disk.setContents(damage.path, damage.bytes);
   }
-  return judge(small, disk, !isUnknowable(small, damage));
+  const left = damage.bytes?.length ?? 0;
+  const { outcome, problems } = await judge(small, disk, !isUnknowable(small, damage));
+  const more: string[] = [];
+  if (outcome !== "whole" && derived.test(damage.path))
+    more.push("a derived file takes more with it");
+  if (
+    (disk.contents(damage.path)?.length ?? left) < Math.min(left, durableBytes(small, damage.path))
+  ) {
+    more.push("it is cut below the recovery point");
+  }
+  return { outcome, problems: [...problems, ...more] };
+}
+
+// What can be made again from the logs.
+const derived =
+  /\/(checkpoint|clean-shutdown|meta\.properties|\d{20}\.(index|timeindex|txnindex|snapshot))$/;
+
+// How much of a log the checkpoint says was durable; 0 for other files.
+function durableBytes(small: SmallDirectory, path: string): number {
+  const [, name = "", base = ""] = segmentPath.exec(path) ?? [];
+  const checkpoint = decodeCheckpoint(small.disk.contents("/data/checkpoint") ?? new Uint8Array(0));
+  const entry = checkpoint?.entries.get(name);
+  if (entry === undefined || Number(base) > entry.segmentBase) return 0;
+  return Number(base) < entry.segmentBase ? Number.POSITIVE_INFINITY : entry.position;
 }
 
 const segmentPath = /([^/]+)\/(\d{20})\.log$/;

@@ -1,0 +1,271 @@
+// `npm run plant`: plants faults in a copy of the source, one at a time, and sees whether somebody finds them.
+
+import { spawn } from "node:child_process";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { parseArgs } from "node:util";
+import { projectRoot } from "../support/source-tree.ts";
+import { type Hunt, plantedFaults, type PlantedFault } from "./faults.ts";
+
+const help = `usage: npm run plant -- [--only NAME] [--seeds 200] [--by all|exhaustive|simulate] [--save] [--list]
+
+Plants each fault in a copy of the source, builds it, and runs the exhaustive tests and the simulation against it. A
+fault that nobody finds fails the run; so does a find in the copy without a fault.
+
+  --only NAME  this fault alone
+  --seeds N    of the simulation, for each fault; 200 when absent
+  --by         all (when absent): the exhaustive tests first, then the simulation where they found nothing;
+               exhaustive or simulate: these alone
+  --every      asks all of them, also when one has found it
+  --clean      also runs all hunts against the copy without a fault
+  --save       writes the table to bench/results
+  --list       names and meanings of the faults
+
+example: npm run plant -- --only skip-a-sync
+exit: 0 all were found, 1 some were not, 2 the command was not understood or the source has changed`;
+
+interface Caught {
+  readonly hunt: string;
+  readonly isCaught: boolean;
+  /** What it took: cases, seeds or tests, as the hunt itself says. */
+  readonly after: string;
+  readonly seconds: number;
+  readonly finding: string;
+}
+
+interface Result {
+  readonly fault: PlantedFault;
+  readonly hunts: readonly Caught[];
+}
+
+interface Options {
+  readonly seeds: number;
+  readonly by: string;
+  readonly isEvery: boolean;
+}
+
+const parts = [
+  "src",
+  "test",
+  "bench",
+  "examples",
+  "package.json",
+  "tsconfig.json",
+  "vitest.config.ts",
+];
+const huntMsMax = 900_000;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      only: { type: "string" },
+      seeds: { type: "string", default: "200" },
+      by: { type: "string", default: "all" },
+      every: { type: "boolean", default: false },
+      clean: { type: "boolean", default: false },
+      save: { type: "boolean", default: false },
+      list: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) return console.log(help);
+  if (values.list) {
+    for (const { name, meaning } of plantedFaults) console.log(`${name.padEnd(38)} ${meaning}`);
+    return;
+  }
+  const seeds = Number(values.seeds);
+  if (!Number.isInteger(seeds) || seeds < 1) throw new Error("--seeds is a number from 1 on");
+  if (!["all", "exhaustive", "simulate"].includes(values.by)) throw new Error(`--by ${values.by}?`);
+  const faults = plantedFaults.filter(({ name }) => name === (values.only ?? name));
+  if (faults.length === 0) throw new Error(`no fault is called ${values.only}; --list names them`);
+  const options = { seeds, by: values.by, isEvery: values.every };
+  const copy = makeCopy();
+  try {
+    const isClean = !values.clean || (await tryClean(copy, faults, options));
+    const results: Result[] = [];
+    for (const fault of faults) results.push(await tryFault(copy, fault, options));
+    const missed = results.filter(({ hunts }) => !hunts.some(({ isCaught }) => isCaught));
+    console.log(`${results.length - missed.length} of ${results.length} faults were found`);
+    for (const { fault } of missed) console.log(`NOT FOUND ${fault.name}: ${fault.meaning}`);
+    if (values.save) save(results);
+    process.exitCode = missed.length === 0 && isClean ? 0 : 1;
+  } finally {
+    rmSync(copy, { recursive: true, force: true });
+  }
+}
+
+function makeCopy(): string {
+  const copy = mkdtempSync(join(tmpdir(), "varve-planted-"));
+  for (const part of parts) {
+    const from = join(projectRoot, part);
+    if (existsSync(from)) cpSync(from, join(copy, part), { recursive: true });
+  }
+  symlinkSync(join(projectRoot, "node_modules"), join(copy, "node_modules"));
+  return copy;
+}
+
+async function build(copy: string): Promise<void> {
+  const compiler = join(copy, "node_modules", "typescript", "bin", "tsc");
+  // Types are not checked: a fault may leave a name unused.
+  const { code, output } = await run(copy, [compiler, "-p", "tsconfig.json", "--noCheck"]);
+  if (code !== 0) throw new Error(`the copy cannot be built:\n${output}`);
+}
+
+async function tryFault(copy: string, fault: PlantedFault, options: Options): Promise<Result> {
+  const path = join(copy, fault.file);
+  const before = readFileSync(path, "utf8");
+  if (before.split(fault.search).length !== 2) {
+    throw new Error(
+      `${fault.name}: ${fault.file} does not hold this exactly once:\n${fault.search}`,
+    );
+  }
+  writeFileSync(
+    path,
+    before.replace(fault.search, () => fault.replace),
+  );
+  try {
+    await build(copy);
+    const hunts: Caught[] = [];
+    for (const hunt of huntsOf(copy, fault, options)) {
+      const caught = await go(copy, hunt);
+      hunts.push(caught);
+      console.log(`${fault.name}: ${sentenceOf(caught)}`);
+      if (caught.isCaught && !options.isEvery) break;
+    }
+    return { fault, hunts };
+  } finally {
+    writeFileSync(path, before);
+  }
+}
+
+async function tryClean(
+  copy: string,
+  faults: readonly PlantedFault[],
+  options: Options,
+): Promise<boolean> {
+  await build(copy);
+  const seen = new Set<string>();
+  let isClean = true;
+  for (const hunt of faults.flatMap((fault) => huntsOf(copy, fault, options))) {
+    if (seen.has(nameOf(hunt))) continue;
+    seen.add(nameOf(hunt));
+    const caught = await go(copy, hunt);
+    console.log(`without a fault: ${sentenceOf(caught)}`);
+    isClean &&= !caught.isCaught;
+  }
+  return isClean;
+}
+
+function huntsOf(copy: string, fault: PlantedFault, { by, seeds }: Options): readonly Hunt[] {
+  const simulation: Hunt = { by: "simulate", args: ["--seeds", String(seeds)] };
+  const own = by === "simulate" ? [] : fault.hunts;
+  const isThere = existsSync(join(copy, "test", "simulation", "simulate.ts"));
+  return isThere && by !== "exhaustive" ? [...own, simulation] : own;
+}
+
+function commandOf(copy: string, { by, args }: Hunt): readonly string[] {
+  if (by === "tests") {
+    const vitest = join(copy, "node_modules", "vitest", "vitest.mjs");
+    return [vitest, "run", "--bail", "1", "--reporter", "verbose", ...args];
+  }
+  const script = by === "simulate" ? "simulation/simulate.js" : "exhaustive/exhaustive.js";
+  return [join(copy, "dist", "test", script), ...args];
+}
+
+async function go(copy: string, hunt: Hunt): Promise<Caught> {
+  const startedAt = performance.now();
+  const { code, output } = await run(copy, commandOf(copy, hunt));
+  const seconds = (performance.now() - startedAt) / 1000;
+  if (hunt.by !== "tests" && code === 2) throw new Error(`${nameOf(hunt)} cannot run:\n${output}`);
+  const lines = output.split("\n").filter((line) => line.trim() !== "");
+  const finding = lines.find((line) => /PROBLEM|×|violat|FAIL|seed \d+.*(fail|broke)/i.test(line));
+  return {
+    hunt: nameOf(hunt),
+    isCaught: code !== 0,
+    after: afterOf(hunt, lines),
+    seconds,
+    finding: (finding ?? lines.at(-1) ?? "").trim().slice(0, 200),
+  };
+}
+
+function afterOf({ by }: Hunt, lines: readonly string[]): string {
+  const last = lines.at(-1) ?? "";
+  if (by === "exhaustive") return /^\d+ cases/.exec(last)?.[0] ?? "a crash of the harness";
+  if (by === "tests") return `${lines.filter((line) => /[✓×]/.test(line)).length} tests`;
+  const seeds = lines.flatMap((line) => /(\d+) of \d+ seeds/.exec(line)?.[1] ?? []);
+  return `${seeds.at(-1) ?? "some"} seeds`;
+}
+
+function nameOf({ by, args }: Hunt): string {
+  return [by, ...args.filter((arg) => arg !== "--stop")].join(" ");
+}
+
+function sentenceOf({ hunt, isCaught, after, seconds, finding }: Caught): string {
+  const verdict = isCaught ? "found" : "nothing found";
+  const what = isCaught ? `: ${finding}` : "";
+  return `${verdict} by ${hunt} after ${after}, ${seconds.toFixed(1)} s${what}`;
+}
+
+function run(
+  cwd: string,
+  args: readonly string[],
+): Promise<{ readonly code: number; readonly output: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
+    const pieces: Buffer[] = [];
+    child.stdout.on("data", (piece: Buffer) => pieces.push(piece));
+    child.stderr.on("data", (piece: Buffer) => pieces.push(piece));
+    // A fault may make it hang: that is found as well.
+    const timer = setTimeout(() => {
+      pieces.push(Buffer.from("\nit hangs\n"));
+      child.kill("SIGKILL");
+    }, huntMsMax);
+    child.on("error", reject);
+    child.on("close", (code) => {
+      clearTimeout(timer);
+      resolve({ code: code ?? 1, output: Buffer.concat(pieces).toString() });
+    });
+  });
+}
+
+function save(results: readonly Result[]): void {
+  const day = new Date().toISOString().slice(0, 10);
+  const path = join(projectRoot, "bench", "results", `planted-faults-${day}.md`);
+  const rows = results.map(({ fault, hunts }) => {
+    const found = hunts.filter(({ isCaught }) => isCaught);
+    const by = found.map(({ hunt }) => `\`${hunt}\``).join("; ") || "**not found**";
+    const after = found.map((each) => `${each.after}, ${each.seconds.toFixed(1)} s`).join("; ");
+    const [first] = found;
+    const finding = (first?.finding ?? "").replaceAll("|", "\\|");
+    return `| ${fault.name} | ${fault.meaning} | ${by} | ${after} | ${finding} |`;
+  });
+  const head = [
+    `# Planted faults, ${day}`,
+    "",
+    "Each is one change of the source in a copy of it (`npm run plant`); the copy without a change passes.",
+    "",
+    "| fault | what is wrong | found by | after | the first finding |",
+    "|---|---|---|---|---|",
+  ];
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, `${[...head, ...rows].join("\n")}\n`);
+  console.log(`the table is in ${path}`);
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : String(error));
+  console.error("npm run plant -- --help tells what can be asked for");
+  process.exitCode = 2;
+}
