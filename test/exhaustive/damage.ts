@@ -3,6 +3,7 @@
 import { type Random, seededRandom } from "../../src/base/random.ts";
 import { decodeCheckpoint } from "../../src/storage/checkpoint-file.ts";
 import { watchAllocations } from "./allocations.ts";
+import { patiently } from "./patience.ts";
 import { judge, type Judgement, type SmallDirectory } from "./small-directory.ts";
 
 /** One damaged file: null when it is missing. */
@@ -99,7 +100,9 @@ export async function judgeDamage(small: SmallDirectory, damage: Damage): Promis
     disk.setContents(damage.path, damage.bytes);
   }
   const left = damage.bytes?.length ?? 0;
-  const { outcome, problems } = await judge(small, disk, !isUnknowable(small, damage));
+  const judgement = await patiently(judge(small, disk, !isUnknowable(small, damage)));
+  if (judgement === null) throw new Error("nobody abandons a judgement");
+  const { outcome, problems } = judgement;
   const more: string[] = [];
   if (outcome !== "whole" && derived.test(damage.path))
     more.push("a derived file takes more with it");
@@ -138,6 +141,17 @@ function isUnknowable(small: SmallDirectory, { path, bytes }: Damage): boolean {
   if (entry === undefined) return true;
   if (Number(base) !== entry.segmentBase) return Number(base) > entry.segmentBase;
   return bytes !== null && bytes.length >= entry.position;
+}
+
+async function judged(small: SmallDirectory, damage: Damage): Promise<Judgement> {
+  try {
+    return await judgeDamage(small, damage);
+  } catch (error) {
+    return {
+      outcome: "refused",
+      problems: [error instanceof Error ? error.message : String(error)],
+    };
+  }
 }
 
 /** How much is tried. */
@@ -186,7 +200,7 @@ export async function tryDamages(
     for (const path of paths) {
       for (const kind of options.kinds) {
         for (const damage of damagesOf(small, path, { ...options, kind })) {
-          const { outcome, problems } = await judgeDamage(small, damage);
+          const { outcome, problems } = await judged(small, damage);
           const allocated = watch.take();
           facts.cases++;
           facts.outcomes[outcome]++;

@@ -22,7 +22,7 @@ const help = `usage: npm run plant -- [--only NAME] [--seeds 200] [--by all|exha
 Plants each fault in a copy of the source, builds it, and runs the exhaustive tests and the simulation against it. A
 fault that nobody finds fails the run; so does a find in the copy without a fault.
 
-  --only NAME  this fault alone
+  --only NAME  this fault alone, or several with commas between
   --seeds N    of the simulation, for each fault; 200 when absent
   --by         all (when absent): the exhaustive tests first, then the simulation where they found nothing;
                exhaustive or simulate: these alone
@@ -86,8 +86,11 @@ async function main(): Promise<void> {
   const seeds = Number(values.seeds);
   if (!Number.isInteger(seeds) || seeds < 1) throw new Error("--seeds is a number from 1 on");
   if (!["all", "exhaustive", "simulate"].includes(values.by)) throw new Error(`--by ${values.by}?`);
-  const faults = plantedFaults.filter(({ name }) => name === (values.only ?? name));
-  if (faults.length === 0) throw new Error(`no fault is called ${values.only}; --list names them`);
+  const names = values.only?.split(",") ?? plantedFaults.map(({ name }) => name);
+  const faults = plantedFaults.filter(({ name }) => names.includes(name));
+  if (faults.length < names.length) {
+    throw new Error(`not each of these is a fault: ${values.only}; --list names them`);
+  }
   const options = { seeds, by: values.by, isEvery: values.every };
   const copy = makeCopy();
   try {
