@@ -27,7 +27,7 @@ fault that nobody finds fails the run; so does a find in the copy without a faul
   --by         all (when absent): the exhaustive tests first, then the simulation where they found nothing;
                exhaustive or simulate: these alone
   --every      asks all of them, also when one has found it
-  --clean      also runs all hunts against the copy without a fault
+  --skip-clean does not run the hunts against the copy without a fault first
   --save       writes the table to bench/results
   --list       names and meanings of the faults
 
@@ -72,7 +72,7 @@ async function main(): Promise<void> {
       seeds: { type: "string", default: "200" },
       by: { type: "string", default: "all" },
       every: { type: "boolean", default: false },
-      clean: { type: "boolean", default: false },
+      "skip-clean": { type: "boolean", default: false },
       save: { type: "boolean", default: false },
       list: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
@@ -94,7 +94,7 @@ async function main(): Promise<void> {
   const options = { seeds, by: values.by, isEvery: values.every };
   const copy = makeCopy();
   try {
-    const isClean = !values.clean || (await tryClean(copy, faults, options));
+    const isClean = values["skip-clean"] || (await tryClean(copy, faults, options));
     const results: Result[] = [];
     for (const fault of faults) results.push(await tryFault(copy, fault, options));
     const missed = results.filter(({ hunts }) => !hunts.some(({ isCaught }) => isCaught));
