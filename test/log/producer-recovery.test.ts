@@ -120,6 +120,34 @@ describe("producer recovery: snapshots", () => {
     expect(read.aborted).toEqual(spans);
   });
 
+  test("a transaction index ahead of the log: what a power cut took back is not sealed with it", async () => {
+    const fixture = new LogFixture({ disk: new FaultyDisk() });
+    const log = await fixture.open();
+    await log.append([producerBatch({ id: 1, sequence: 0, isTransactional: true })]).durable;
+    const marker = { producerId: 1, producerEpoch: 0, coordinatorEpoch: 0, isCommit: false };
+    await log.appendMarker(marker, 500).durable;
+    await fixture.persist();
+    await fixture.clock.run(0);
+    const left = disk(fixture).kill();
+    const aborted = { producerId: 1, firstOffset: 0, lastOffset: 1, lastStableOffset: 2 };
+    const gone = { producerId: 1, firstOffset: 2, lastOffset: 3, lastStableOffset: 4 };
+    left.setContents(pathOf(0, "txnindex"), encodeAborted([aborted, gone]));
+    const after = new LogFixture({ disk: left });
+    const again = await after.open();
+    // The same offsets again, and this time it is committed.
+    await again.append([producerBatch({ id: 1, sequence: 1, isTransactional: true })]).durable;
+    await again.appendMarker({ ...marker, isCommit: true }, 500).durable;
+    for (let sequence = 0; sequence < 12; sequence++) {
+      await again.append([producerBatch({ id: 2, sequence })]).durable;
+    }
+    expect(again.segmentCount()).toBeGreaterThan(1);
+    await after.closeClean();
+    const last = await new LogFixture({ disk: disk(after).kill() }).open();
+    const read = await last.read({ offset: 0, maxBytes: 1 << 20, upTo: "lastStableOffset" });
+    read.release();
+    expect(read.aborted).toEqual([aborted]);
+  });
+
   test("without a checkpoint all batches are read", async () => {
     const fixture = await written();
     const expected = stateOf(await fixture.open());
