@@ -191,15 +191,22 @@ async function go(copy: string, hunt: Hunt): Promise<Caught> {
   const seconds = (performance.now() - startedAt) / 1000;
   if (hunt.by !== "tests" && code === 2) throw new Error(`${nameOf(hunt)} cannot run:\n${output}`);
   const lines = output.split("\n").filter((line) => line.trim() !== "");
-  const finding = lines.find((line) => /PROBLEM|×|violat|FAIL|seed \d+.*(fail|broke)/i.test(line));
+  const finding = lines.find((line) => findings[hunt.by].test(line));
   return {
     hunt: nameOf(hunt),
-    isCaught: code !== 0,
+    // A short simulation may also end badly for what it did not reach.
+    isCaught: hunt.by === "simulate" ? finding !== undefined : code !== 0,
     after: afterOf(hunt, lines),
     seconds,
     finding: (finding ?? lines.at(-1) ?? "").trim().slice(0, 200),
   };
 }
+
+const findings: Readonly<Record<Hunt["by"], RegExp>> = {
+  exhaustive: /PROBLEM/,
+  tests: /×/,
+  simulate: / breaks "|does not come to an end|it hangs/,
+};
 
 function afterOf({ by }: Hunt, lines: readonly string[]): string {
   const last = lines.at(-1) ?? "";
@@ -224,7 +231,11 @@ function run(
   args: readonly string[],
 ): Promise<{ readonly code: number; readonly output: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, args, {
+      cwd,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" },
+    });
     const pieces: Buffer[] = [];
     child.stdout.on("data", (piece: Buffer) => pieces.push(piece));
     child.stderr.on("data", (piece: Buffer) => pieces.push(piece));
