@@ -145,8 +145,10 @@ export const plantedFaults: readonly PlantedFault[] = [
     name: "cut-below-the-recovery-point",
     meaning: "a damaged tail is looked for from the segment's start and cut wherever it begins",
     file: "src/log/log-recovery.ts",
-    search: "  const from = { offset: recoveryPoint, position };",
-    replace: "  const from = { offset: segmentBase, position: 0 };",
+    search: "  return scanFrom(options, segments, { index, from });",
+    replace:
+      "  const start = { offset: segmentBase, position: 0 };\n" +
+      "  return scanFrom(options, segments, { index, from: start });",
     hunts: [damage("t-0/00000000000000000010.log", 7), damage(".log", 7)],
   },
   {
