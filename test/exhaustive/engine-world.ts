@@ -208,7 +208,8 @@ export class EngineWorld implements Subject {
     outcome: "commit" | "abort" | null,
   ): Promise<void> {
     const { transactions, data } = this.opened.services;
-    const parts = places.map((place) => ({ place, values: this.#values(2, 10) }));
+    // Larger than what a check fetches at once, so that fetches begin at every batch.
+    const parts = places.map((place) => ({ place, values: this.#values(2, 200) }));
     const promise: Transaction = { parts, asked: null, isAnswered: false };
     this.#transactions.push(promise);
     const identity = await transactions.initProducerId(initOf("tx"));

@@ -69,8 +69,9 @@ export async function makeSmallDirectory(leaving: Leaving): Promise<SmallDirecto
   await append(engine, "t", batchOf(valuesOf("last", 1, clock.nowMs())));
   await groups.commitOffsets({ ...nobody, offsets: [{ ...place, offset: 5, metadata: "" }] });
   const records = await readRecords(engine, place);
-  const committed = await readCommitted(engine, place);
-  if (typeof records === "string" || typeof committed === "string") throw new Error("unreadable");
+  if (typeof records === "string") throw new Error(`the log cannot be read: ${records}`);
+  // By what was done, not by what the engine says of it.
+  const committed = [...records.values()].filter((value) => !value.startsWith("abort"));
   if (leaving === "stop") await engine.close();
   return {
     disk: disk.kill(),
