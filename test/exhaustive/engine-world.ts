@@ -166,7 +166,7 @@ export class EngineWorld implements Subject {
     const partitions = [{ ...place, batches, expectedEndOffset: null }];
     const [result] = await this.opened.services.data.produce({ acks, partitions });
     if (result === undefined || result.error !== null) throw new Error(`refused: ${result?.error}`);
-    if (acks === -1) promises.keep(result.baseOffset, values);
+    if (acks === -1 && result.durability === "fsync") promises.keep(result.baseOffset, values);
     else promises.write(result.baseOffset, values);
     return values;
   }

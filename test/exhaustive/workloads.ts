@@ -47,6 +47,16 @@ export const workloads: readonly Workload[] = [
     await world.commit(t0, 2);
     await world.produce(t0, 1);
   }),
+  overEngine(
+    "append without sync",
+    async (world) => {
+      for (let lap = 0; lap < 5; lap++) {
+        await world.produce(t0, 2);
+        await world.pass(400);
+      }
+    },
+    (world) => world.create("t", 2, { ...small, "varve.durability": "os" }),
+  ),
   overEngine("roll", async (world) => {
     for (let index = 0; index < 6; index++) await world.produce(t0, 2, { bytes: 150 });
     await world.pass(1500);

@@ -149,7 +149,7 @@ export const plantedFaults: readonly PlantedFault[] = [
     replace:
       "  const start = { offset: segmentBase, position: 0 };\n" +
       "  return scanFrom(options, segments, { index, from: start });",
-    hunts: [damage("t-0/00000000000000000010.log", 7), damage(".log", 7)],
+    hunts: [damage("__consumer_offsets-0/00000000000000000000.log", 7)],
   },
   {
     name: "lose-a-marker",
@@ -173,7 +173,7 @@ export const plantedFaults: readonly PlantedFault[] = [
     file: "src/log/aborted-lookup.ts",
     search: "    if (span.firstOffset < to) found.push(span);",
     replace: "    if (span.firstOffset > from && span.firstOffset < to) found.push(span);",
-    hunts: [crash("transactions"), damage("/checkpoint")],
+    hunts: [crash("transactions")],
   },
   {
     name: "lease-given-twice",
@@ -212,7 +212,7 @@ export const plantedFaults: readonly PlantedFault[] = [
     file: "src/log/log-state.ts",
     search: "    const { offset, position } = this.active.durable;",
     replace: "    const { offset, position } = this.active.written;",
-    hunts: [crash("append"), crash("stop and start")],
+    hunts: [crash("append without sync", 1)],
   },
   {
     name: "remove-before-the-start-is-durable",
