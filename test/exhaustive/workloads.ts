@@ -103,9 +103,9 @@ export const workloads: readonly Workload[] = [
     await world.restart();
   }),
   overEngine("transactions", async (world) => {
-    await world.transaction([t0, t1], "commit");
-    await world.produce(t0, 1);
     await world.transaction([t0, t1], "abort");
+    await world.produce(t0, 1);
+    await world.transaction([t0, t1], "commit");
     await world.transaction([t1], "commit");
     await world.transaction([t0], null);
     await world.pass(70_000);
