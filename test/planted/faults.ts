@@ -200,10 +200,10 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     name: "committed-offset-taken-back",
-    meaning: "a state's log is trimmed before the snapshot that replaces it is written",
+    meaning: "a state's log is trimmed past the snapshot that replaces it",
     file: "src/coordinator/coordinator.ts",
-    search: "    let writtenBytes = 0;\n    try {",
-    replace: "    let writtenBytes = 0;\n    try {\n      await log.trim(firstOffset);",
+    search: "      await log.trim(firstOffset);",
+    replace: "      await log.trim(log.positions().highWatermark);",
     hunts: [crash("snapshot")],
   },
   {
