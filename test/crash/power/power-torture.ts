@@ -55,6 +55,7 @@ export interface PowerFacts {
 
 const imageMebibytes = 400;
 const erasKept = 2;
+const checkpointIsTorn = "does not match its checksum; a server scans instead";
 const size = { producers: 3, partitions: 3 };
 
 /** Runs the torture. */
@@ -165,7 +166,10 @@ class PowerTorture {
     if (isExact) this.#exact++;
     if (isStarting) this.#starting++;
     const kind = isStarting ? "starting" : isExact ? "exact" : "smeared";
-    const problems = await this.#look(copy, upTo);
+    const found = await this.#look(copy, upTo);
+    // A copy of a disk that goes on working may have a file's new name without its bytes, which no device leaves. The
+    // checkpoint is derived, and what it says is no longer believed.
+    const problems = isExact ? found : found.filter((each) => !each.includes(checkpointIsTorn));
     for (const each of problems) this.#ledger.problem(`image ${this.#images} (${kind}): ${each}`);
     // What is wrong with it is to be looked at.
     if (problems.length === 0) rmSync(copy);
