@@ -64,6 +64,17 @@ const properties = {
   requestTimeoutMs: millis(60_000, 1000, "time a client has to send its request"),
   streamStallMs: millis(60_000, 1000, "a stream whose reader takes nothing for this long ends"),
   retentionCheckIntervalMs: millis(300_000, 10, "time between looks at age and size of segments"),
+  compactionCheckIntervalMs: millis(15_000, 10, "time between looks at what is to be compacted"),
+  compactionBytesPerSecond: bytes(
+    64 * MiB,
+    0,
+    "bytes a second that compaction reads and writes at most; 0 is no bound",
+  ),
+  compactionKeyBytesMax: bytes(
+    128 * MiB,
+    MiB,
+    "memory for the keys of one compaction; what does not fit waits for the next",
+  ),
   checkpointIntervalMs: millis(1000, 10, "least time between checkpoints of recovery points"),
   offsetsRetentionMs: millis(604_800_000, 1000, "a group without members forgets its offsets"),
   groupInitialRebalanceDelayMs: millis(

@@ -1,6 +1,7 @@
 // The engine's numbers in Prometheus form: histograms fed by the engine's observer, gauges pulled when somebody asks.
 
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { CompactionGauges } from "./broker/broker-settings.ts";
 import type { Engine, EngineObserver } from "./engine.ts";
 import type { RecoveryFacts } from "./log/log-options.ts";
 import { watchQueues } from "./queue/queue-metrics.ts";
@@ -12,6 +13,58 @@ const groupBuckets = [256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194
 
 /** Lag is shown for at most this many partitions of groups, so that a scrape stays small. */
 const lagSeriesMax = 2000;
+
+interface CompactionRow {
+  readonly name: string;
+  readonly help: string;
+  readonly read: (compaction: CompactionGauges) => number;
+}
+
+const compactionGauges: readonly CompactionRow[] = [
+  {
+    name: "varve_compaction_dirty_ratio",
+    help: "Largest part of a compacted topic's log that waits for compaction, 0 to 1.",
+    read: ({ dirtyRatio }) => dirtyRatio,
+  },
+  {
+    name: "varve_compaction_dirty_bytes",
+    help: "Bytes that wait for compaction.",
+    read: ({ dirtyBytes }) => dirtyBytes,
+  },
+  {
+    name: "varve_compaction_last_run_timestamp_seconds",
+    help: "When the last compaction ended well, Unix seconds; not a number before the first.",
+    read: ({ lastRunMs }) => (lastRunMs < 0 ? Number.NaN : lastRunMs / 1000),
+  },
+];
+
+const compactionCounters: readonly CompactionRow[] = [
+  {
+    name: "varve_compaction_runs_total",
+    help: "Compactions of a log that ended well.",
+    read: ({ runs }) => runs,
+  },
+  {
+    name: "varve_compaction_errors_total",
+    help: "Compactions that ended at something they could not read or write.",
+    read: ({ errors }) => errors,
+  },
+  {
+    name: "varve_compaction_read_bytes_total",
+    help: "Bytes that compaction read.",
+    read: ({ bytesRead }) => bytesRead,
+  },
+  {
+    name: "varve_compaction_written_bytes_total",
+    help: "Bytes that compaction wrote.",
+    read: ({ bytesWritten }) => bytesWritten,
+  },
+  {
+    name: "varve_compaction_removed_bytes_total",
+    help: "Bytes that logs became smaller by.",
+    read: ({ bytesRemoved }) => bytesRemoved,
+  },
+];
 
 /** Hears the engine and registers its metrics. Construct it, open the engine with it, then `watch` the engine. */
 export class EngineMetrics implements EngineObserver {
@@ -121,6 +174,7 @@ export class EngineMetrics implements EngineObserver {
       return engine.gauges().openTransactions;
     });
     this.#watchScrub(engine);
+    this.#watchCompaction(engine);
     this.#watchHealth(engine);
     this.#watchLag(engine);
     watchQueues(this.#registry, engine.services);
@@ -160,6 +214,31 @@ export class EngineMetrics implements EngineObserver {
         this.set(engine.gauges().damagedSegments);
       },
     });
+  }
+
+  #watchCompaction(engine: Engine): void {
+    const registers = [this.#registry];
+    for (const { name, help, read } of compactionGauges) {
+      const gauge: Gauge = new Gauge({
+        name,
+        help,
+        registers,
+        collect() {
+          gauge.set(read(engine.gauges().compaction));
+        },
+      });
+    }
+    for (const { name, help, read } of compactionCounters) {
+      const counter: Counter = new Counter({
+        name,
+        help,
+        registers,
+        collect() {
+          counter.reset();
+          counter.inc(read(engine.gauges().compaction));
+        },
+      });
+    }
   }
 
   #watchHealth({ services }: Engine): void {

@@ -117,6 +117,8 @@ export interface Engine {
   applyRetention(): Promise<void>;
   /** Looks through all sealed segments for damage now. */
   scrub(): Promise<void>;
+  /** Compacts all logs that are due now, instead of at the next interval. */
+  compact(): Promise<void>;
   /**
    * Stops in order: everything appended is on the disk when it resolves, and the next open scans nothing. Replies of
    * fetches stay valid until they are released. Closing twice is harmless.
@@ -366,6 +368,9 @@ class OpenEngine implements Engine {
   }
 
   scrub = (): Promise<void> => this.#broker.scrub();
+  async compact(): Promise<void> {
+    await this.#broker.compact();
+  }
 
   close(): Promise<void> {
     this.#closed ??= this.#close();

@@ -39,7 +39,7 @@ export function prepareBatches(
 function prepareBatch(batch: Uint8Array, rules: AppendRules, nowMs: number): Uint8Array {
   const view = viewOf(batch);
   const limits: RecordRules = {
-    isKeyRequired: false,
+    isKeyRequired: rules.isKeyRequired,
     timestampMinMs: rules.usesAppendTime ? -Infinity : nowMs - rules.timestampBeforeMsMax,
     timestampMaxMs: rules.usesAppendTime ? Infinity : nowMs + rules.timestampAfterMsMax,
   };
@@ -59,6 +59,7 @@ function prepareBatch(batch: Uint8Array, rules: AppendRules, nowMs: number): Uin
 function isKnownGood(batch: Uint8Array, view: DataView, limits: RecordRules): boolean {
   const built = builtBatch(batch);
   if (built === null || built.crc !== crcAt(view, 0)) return false;
+  if (limits.isKeyRequired && !built.areKeyed) return false;
   return (
     built.minTimestampMs >= Math.max(0, limits.timestampMinMs) &&
     maxTimestampAt(view, 0) <= limits.timestampMaxMs

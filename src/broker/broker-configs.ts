@@ -109,6 +109,24 @@ const rows: readonly Row[] = [
     ({ classicSessionTimeoutMsMin }) => classicSessionTimeoutMsMin,
   ),
   row(
+    "log.cleaner.backoff.ms",
+    ["long", "Time between looks at what is to be compacted."],
+    ({ compactionCheckIntervalMs }) => compactionCheckIntervalMs,
+  ),
+  row(
+    "log.cleaner.dedupe.buffer.size",
+    ["long", "Memory for the keys of one compaction."],
+    ({ compactionKeyBytesMax }) => compactionKeyBytesMax,
+  ),
+  row("log.cleaner.enable", ["boolean", "Topics are compacted where they ask for it."], () => true),
+  row(
+    "log.cleaner.io.max.bytes.per.second",
+    ["double", "What compaction reads and writes a second at most."],
+    ({ compactionBytesPerSecond }) =>
+      compactionBytesPerSecond === 0 ? Number.MAX_VALUE : compactionBytesPerSecond,
+  ),
+  row("log.cleaner.threads", ["int", "Logs are compacted one after the other."], () => 1),
+  row(
     "log.retention.check.interval.ms",
     ["long", "Time between looks at the age and size of segments."],
     ({ retentionCheckIntervalMs }) => retentionCheckIntervalMs,

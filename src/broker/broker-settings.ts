@@ -34,6 +34,12 @@ export interface BrokerSettings extends DiskMarks {
   readonly openFilesMax: number;
   /** Time between looks at the age and size of segments. */
   readonly retentionCheckIntervalMs: number;
+  /** Time between looks at what waits for compaction. */
+  readonly compactionCheckIntervalMs: number;
+  /** What compaction reads and writes a second at most; 0 is no bound. */
+  readonly compactionBytesPerSecond: number;
+  /** Memory for the keys of one compaction. */
+  readonly compactionKeyBytesMax: number;
   /** How long a partition remembers a silent producer. */
   readonly producerIdExpirationMs: number;
   /** How long a wall clock that has jumped must stand by it before anything is removed by its word. */
@@ -63,6 +69,9 @@ export const defaultBrokerSettings: BrokerSettings = {
   parkedFetchesMax: 100_000,
   openFilesMax: 512,
   retentionCheckIntervalMs: 300_000,
+  compactionCheckIntervalMs: 15_000,
+  compactionBytesPerSecond: 64 * MiB,
+  compactionKeyBytesMax: 128 * MiB,
   producerIdExpirationMs: 86_400_000,
   clockHoldMs: 86_400_000,
   checkpointIntervalMs: 1000,
@@ -93,6 +102,23 @@ export const silentBrokerObserver: BrokerObserver = {
   fetched: () => undefined,
 };
 
+/** What compaction did since the start, and what waits for it. */
+export interface CompactionGauges {
+  readonly runs: number;
+  /** Runs that ended at something they could not read or write. */
+  readonly errors: number;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  /** What logs became smaller by. */
+  readonly bytesRemoved: number;
+  /** When the last run ended well, Unix milliseconds; -1 before the first. */
+  readonly lastRunMs: number;
+  /** Largest part of a log that was not compacted at the last look, 0 to 1. */
+  readonly dirtyRatio: number;
+  /** Bytes that waited at the last look. */
+  readonly dirtyBytes: number;
+}
+
 /** Numbers of a broker at one instant. */
 export interface BrokerGauges extends ScrubGauges {
   readonly topics: number;
@@ -113,4 +139,5 @@ export interface BrokerGauges extends ScrubGauges {
   readonly diskStalledMs: number;
   /** How far the wall clock is ahead of what is believed, milliseconds; 0 when it is believed. */
   readonly clockDoubtedMs: number;
+  readonly compaction: CompactionGauges;
 }

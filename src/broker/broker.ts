@@ -29,6 +29,7 @@ import { openMetadataPartition, startCatalog } from "./catalog-start.ts";
 import { clockWarnings, openAgeClock } from "./age-clock.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { DiskWatch } from "./disk-watch.ts";
+import { Compactor } from "./compactor.ts";
 import { Fetcher } from "./fetch.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { listOffsets } from "./list-offsets.ts";
@@ -87,6 +88,7 @@ export class Broker {
   readonly #fetcher: Fetcher;
   readonly #housekeeping: Housekeeping;
   readonly #scrubber: Scrubber;
+  readonly #compactor: Compactor;
   readonly #listeners: ((change: TopicChange) => void)[] = [];
   #gate: TransactionGate = closedGate;
   #isStopping = false;
@@ -112,6 +114,7 @@ export class Broker {
       bytesPerSecond: settings.scrubMibPerSecond * 1_048_576,
       intervalMs: settings.scrubIntervalMs,
     });
+    this.#compactor = new Compactor({ ...options, topics });
     const { defaultPartitions, topicPartitionsMax, partitionsMax } = settings;
     this.#catalog = new Catalog({
       ...options,
@@ -319,6 +322,7 @@ export class Broker {
       diskLevel: this.#parts.diskWatch.level,
       diskStalledMs: this.#parts.diskWatch.stalledMs,
       clockDoubtedMs: this.#parts.ageClock.doubtedMs,
+      compaction: this.#compactor.gauges(),
     };
   }
 
@@ -333,6 +337,7 @@ export class Broker {
     void this.#parts.diskWatch.look();
     this.#housekeeping.start();
     this.#scrubber.start();
+    this.#compactor.start();
   }
 
   /** A round of retention now, instead of at the next interval. */
@@ -345,6 +350,11 @@ export class Broker {
     return this.#scrubber.run();
   }
 
+  /** Compacts what is due now, instead of at the next interval. */
+  async compact(): Promise<void> {
+    await this.#compactor.run();
+  }
+
   /** Refuses new work with SERVER_STOPPING; parked fetches answer with what there is. */
   async stop(): Promise<void> {
     if (this.#isStopping) return;
@@ -353,6 +363,7 @@ export class Broker {
     await this.#fetcher.close();
     await this.#scrubber.close();
     await this.#catalog.close();
+    this.#compactor.stop();
     await this.#housekeeping.close();
   }
 
@@ -370,6 +381,7 @@ export class Broker {
     const partitions = [...topics.partitions()];
     const wasWell = partitions.every((partition) => partition.health().state === "ok");
     const failureCount = await store.close(partitions);
+    await this.#compactor.close();
     try {
       await checkpointer.write();
       if (wasWell && failureCount === 0) await data.markClean();
@@ -388,6 +400,7 @@ export class Broker {
   }
 
   #tell(change: TopicChange): void {
+    this.#compactor.topicChanged(change.name);
     for (const listener of this.#listeners) listener(change);
   }
 }

@@ -43,7 +43,6 @@ function fixed(kind: ConfigKind, defaultValue: string, reason: string): ConfigKe
 
 const noReplicas = "a server keeps one copy of each partition";
 const noTiers = "there is no remote storage";
-const onlyCompaction = "Takes effect with cleanup.policy=compact.";
 
 /**
  * Every key, by name.
@@ -52,10 +51,12 @@ const onlyCompaction = "Takes effect with cleanup.policy=compact.";
  */
 export const topicConfigKeys = {
   "cleanup.policy": {
-    kind: { type: "list", values: ["delete"] },
+    kind: { type: "list", values: ["delete", "compact"] },
     defaultValue: "delete",
-    meaning: "delete removes old segments by age and size; an empty list keeps everything.",
-    reason: "compaction is not available in this version",
+    meaning:
+      "delete removes old segments by age and size; compact keeps the latest record of each key; both do both; " +
+      "an empty list keeps everything.",
+    reason: null,
   },
   "compression.gzip.level": row(
     integer(-1, 9),
@@ -73,7 +74,11 @@ export const topicConfigKeys = {
     "3",
     "Level when batches are compressed with zstd.",
   ),
-  "delete.retention.ms": row(integer(0), "86400000", onlyCompaction),
+  "delete.retention.ms": row(
+    integer(0),
+    "86400000",
+    "With cleanup.policy=compact: a tombstone stays this long after it was first compacted.",
+  ),
   "file.delete.delay.ms": row(
     integer(0),
     "60000",
@@ -98,7 +103,11 @@ export const topicConfigKeys = {
   "leader.replication.throttled.replicas": fixed(choice(""), "", noReplicas),
   "local.retention.bytes": fixed(integer(-2, -2), "-2", noTiers),
   "local.retention.ms": fixed(integer(-2, -2), "-2", noTiers),
-  "max.compaction.lag.ms": row(integer(1), int64Max, onlyCompaction),
+  "max.compaction.lag.ms": row(
+    integer(1),
+    int64Max,
+    "With cleanup.policy=compact: a record waits no longer than this for compaction.",
+  ),
   "max.message.bytes": row(
     integer(0, 16 * MiB),
     "1048588",
@@ -122,9 +131,13 @@ export const topicConfigKeys = {
   "min.cleanable.dirty.ratio": row(
     { type: "fraction", valueMin: 0, valueMax: 1 },
     "0.5",
-    onlyCompaction,
+    "With cleanup.policy=compact: compaction waits until more than this part of the log is new.",
   ),
-  "min.compaction.lag.ms": row(integer(0), "0", onlyCompaction),
+  "min.compaction.lag.ms": row(
+    integer(0),
+    "0",
+    "With cleanup.policy=compact: a record is not compacted before it is this old.",
+  ),
   "min.insync.replicas": fixed(integer(1, 1), "1", noReplicas),
   preallocate: fixed(choice("false"), "false", "blocks are always reserved ahead, in steps"),
   "remote.log.copy.disable": fixed(choice("false"), "false", noTiers),

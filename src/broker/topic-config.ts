@@ -18,6 +18,8 @@ export interface AppendRules {
   readonly usesAppendTime: boolean;
   readonly timestampBeforeMsMax: number;
   readonly timestampAfterMsMax: number;
+  /** True where the topic is compacted: every record needs a key. */
+  readonly isKeyRequired: boolean;
   readonly codec: TopicCodec;
   /** Level for `codec`; null where the codec has none. */
   readonly codecLevel: number | null;
@@ -109,16 +111,28 @@ export function settingsOf(values: ConfigValues, serverDefaults: ConfigValues): 
     );
   }
   const codec = text("compression.type") as TopicCodec;
+  const policies = text("cleanup.policy").split(",");
+  const isCompacted = policies.includes("compact");
+  const maxLagMs = number("max.compaction.lag.ms");
   return {
     log: {
       segmentBytes: number("segment.bytes"),
-      segmentMs: number("segment.ms"),
+      // What is in the active segment is not compacted, so it must not stay there for longer than that.
+      segmentMs: isCompacted ? Math.min(number("segment.ms"), maxLagMs) : number("segment.ms"),
       segmentJitterMs: number("segment.jitter.ms"),
       indexIntervalBytes: number("index.interval.bytes"),
       segmentIndexBytes: number("segment.index.bytes"),
       retentionMs: number("retention.ms"),
       retentionBytes: number("retention.bytes"),
-      deleteByRetention: text("cleanup.policy") === "delete",
+      deleteByRetention: policies.includes("delete"),
+      compaction: isCompacted
+        ? {
+            dirtyRatioMin: number("min.cleanable.dirty.ratio"),
+            minLagMs: number("min.compaction.lag.ms"),
+            maxLagMs,
+            deleteRetentionMs: number("delete.retention.ms"),
+          }
+        : null,
       durability: text("varve.durability") === "os" ? "os" : "fsync",
       flushMs: number("flush.ms"),
       flushMessages: number("flush.messages"),
@@ -129,6 +143,7 @@ export function settingsOf(values: ConfigValues, serverDefaults: ConfigValues): 
       usesAppendTime: text("message.timestamp.type") === "LogAppendTime",
       timestampBeforeMsMax: number("message.timestamp.before.max.ms"),
       timestampAfterMsMax: number("message.timestamp.after.max.ms"),
+      isKeyRequired: isCompacted,
       codec,
       codecLevel:
         codec === "gzip" || codec === "zstd" ? number(`compression.${codec}.level`) : null,

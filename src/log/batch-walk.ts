@@ -28,6 +28,8 @@ export interface WalkRange {
   readonly expectedOffset: number;
   /** True when each base offset must be the expected one; false when compaction may have left holes. */
   readonly isExact: boolean;
+  /** With `isExact`: holes that end at or below this offset are allowed all the same; none when absent. */
+  readonly holesBelow?: number;
   /** True to have every batch whole in `bytes`; false when headers are enough. */
   readonly isWhole: boolean;
   /** A batch that says it is larger is damaged. */
@@ -158,9 +160,11 @@ export class BatchWalk {
 
   #chainDamage(at: number): FrameDamage | null {
     const baseOffset = baseOffsetAt(this.#view, at);
-    const isExpected = this.#range.isExact
-      ? baseOffset === this.nextOffset
-      : baseOffset >= this.nextOffset && Number.isSafeInteger(baseOffset);
+    const { isExact, holesBelow = -1 } = this.#range;
+    const isExpected =
+      isExact && baseOffset > holesBelow
+        ? baseOffset === this.nextOffset
+        : baseOffset >= this.nextOffset && Number.isSafeInteger(baseOffset);
     return isExpected ? null : "offset";
   }
 

@@ -13,9 +13,12 @@ import {
   Segment,
   segmentName,
 } from "./segment.ts";
+import { finishSwaps, isCleanedName } from "./segment-swap.ts";
+import { compactionFileName } from "./compaction-file.ts";
 
 const redoName = /^(\d{20})-(\d{1,16})-(\d{1,16})\.redo$/;
-const deletedName = /^\d{20}\.((log|index|timeindex|txnindex|snapshot)\.deleted|snapshot\.tmp)$/;
+const deletedName =
+  /^\d{20}(\.((log|index|timeindex|txnindex|snapshot)\.deleted|snapshot\.tmp)|-\d{1,16}\.swap\.deleted)$/;
 
 /** A redo file: which segment it is for, and where in it its bytes belong. */
 export interface RedoFile {
@@ -34,15 +37,19 @@ export interface DirectoryContent {
   readonly snapshotOffsets: readonly number[];
   /** Base offsets of the segments that have a transaction index. */
   readonly transactionIndexes: ReadonlySet<number>;
+  /** Whether the log was ever compacted. */
+  readonly hasCompaction: boolean;
 }
 
 /**
- * Lists a directory once. Removes `.deleted` files, unfinished snapshots, and indexes without a log.
+ * Lists a directory once. Finishes what a compaction had begun to put in place; removes `.deleted` files, unfinished
+ * snapshots and compactions, and indexes without a log.
  * @throws KAFKA_STORAGE_ERROR
  */
 export async function listDirectory(options: LogOptions): Promise<DirectoryContent> {
   const { disk, directory } = options;
-  const names = await disk.list(directory);
+  let names = await disk.list(directory);
+  if (await finishSwaps(options, names)) names = await disk.list(directory);
   const bases = new Set<number>();
   const redoFiles: RedoFile[] = [];
   const snapshotOffsets: number[] = [];
@@ -62,11 +69,13 @@ export async function listDirectory(options: LogOptions): Promise<DirectoryConte
   for (const name of names) {
     const base = baseOffsetOfDerivedName(name);
     const isOrphan = base !== null && !bases.has(base);
-    if (isOrphan || deletedName.test(name)) await disk.remove(`${directory}/${name}`);
+    const isLeft = deletedName.test(name) || isCleanedName(name);
+    if (isOrphan || isLeft) await disk.remove(`${directory}/${name}`);
   }
   const segments = [...bases].sort((a, b) => a - b).map((base) => new Segment(directory, base));
   snapshotOffsets.sort((a, b) => a - b);
-  return { segments, redoFiles, snapshotOffsets, transactionIndexes };
+  const hasCompaction = names.includes(compactionFileName);
+  return { segments, redoFiles, snapshotOffsets, transactionIndexes, hasCompaction };
 }
 
 /** Makes the directory and an empty segment that begins at offset 0, durably. @throws KAFKA_STORAGE_ERROR, DISK_FULL */

@@ -46,7 +46,11 @@ export class LogReader {
   }
 
   /** See `Log.read`. */
-  async read(request: LogReadRequest): Promise<LogReadResult> {
+  read(request: LogReadRequest): Promise<LogReadResult> {
+    return this.#steadily(() => this.#read(request));
+  }
+
+  async #read(request: LogReadRequest): Promise<LogReadResult> {
     const { offset, maxBytes } = request;
     const end = this.#endOf(request.upTo);
     this.#checkRange(offset, end);
@@ -71,7 +75,16 @@ export class LogReader {
   }
 
   /** See `Log.offsetForTime`. */
-  async offsetForTime(timestampMs: number): Promise<TimedOffset | null> {
+  offsetForTime(timestampMs: number): Promise<TimedOffset | null> {
+    return this.#overAll(() => this.#offsetForTime(timestampMs));
+  }
+
+  /** See `Log.maxTimestamp`. */
+  maxTimestamp(): Promise<TimedOffset | null> {
+    return this.#overAll(() => this.#maxTimestamp());
+  }
+
+  async #offsetForTime(timestampMs: number): Promise<TimedOffset | null> {
     const { visible, logStartOffset } = this.#readable();
     for (const segment of this.#state.segments.all.slice()) {
       if (segment.isRemoved || segment.baseOffset >= visible.offset) continue;
@@ -84,8 +97,7 @@ export class LogReader {
     return null;
   }
 
-  /** See `Log.maxTimestamp`. */
-  async maxTimestamp(): Promise<TimedOffset | null> {
+  async #maxTimestamp(): Promise<TimedOffset | null> {
     const { visible, logStartOffset } = this.#readable();
     let best: TimedOffset | null = null;
     for (const segment of this.#state.segments.all.slice()) {
@@ -108,6 +120,30 @@ export class LogReader {
     from.lease.release();
     segment.maxTimestampMs = from.indexes.maxTimestampMs;
     return segment.maxTimestampMs;
+  }
+
+  // What failed because compaction put another segment in the place of the one it worked on is done again.
+  async #steadily<T>(work: () => Promise<T>): Promise<T> {
+    const { segments } = this.#state;
+    for (;;) {
+      const { version } = segments;
+      try {
+        return await work();
+      } catch (error) {
+        await segments.settled();
+        if (segments.version === version) throw error;
+      }
+    }
+  }
+
+  // Work over all segments is done again when they were not the same ones to its end.
+  async #overAll<T>(work: () => Promise<T>): Promise<T> {
+    const { segments } = this.#state;
+    for (;;) {
+      const { version } = segments;
+      const result = await this.#steadily(work);
+      if (segments.version === version) return result;
+    }
   }
 
   async #find(
@@ -180,6 +216,11 @@ export class LogReader {
       if (following === null) throw removedError(segment);
       const position = await segment.size(options.disk);
       const lease = await options.files.acquire(segment.logPath, position);
+      if (segment.isReplaced) {
+        // Nobody knows whose file that is.
+        lease.release();
+        throw removedError(segment);
+      }
       const limit = { offset: following.baseOffset, position };
       const hotFrom = Number.POSITIVE_INFINITY;
       const from = { segment, lease, limit, hotFrom, batchBytesMax };

@@ -42,6 +42,7 @@ import {
   scanHeaders,
 } from "./log-scan.ts";
 import type { LogCheckpoint, LogHealth } from "./log-types.ts";
+import { neverCompacted, readCompaction } from "./compaction-file.ts";
 import { decodeOffsetIndex } from "./offset-index.ts";
 import type { Segment } from "./segment.ts";
 
@@ -88,7 +89,11 @@ export async function recoverLog(options: LogOptions): Promise<RecoveredLog> {
   const logStartOffset = Math.max(checkpoint?.logStartOffset ?? 0, at(segments, 0).baseOffset);
   segments = await dropBelow(options, segments, logStartOffset);
   for (const file of content.redoFiles) await redo(options, file, segments);
-  const finding = withStart(await findEnd(options, segments, checkpoint), {
+  const { holesBelow } = content.hasCompaction
+    ? await readCompaction(options.disk, options.directory)
+    : neverCompacted;
+  const found = await findEnd(options, { segments, holesBelow }, checkpoint);
+  const finding = withStart(found, {
     segments,
     checkpoint,
     logStartOffset,
@@ -160,7 +165,7 @@ function withStart(
 
 async function findEnd(
   options: LogOptions,
-  segments: readonly Segment[],
+  { segments, holesBelow }: { readonly segments: readonly Segment[]; readonly holesBelow: number },
   checkpoint: LogCheckpoint | null,
 ): Promise<Finding> {
   const lastIndex = segments.length - 1;
@@ -168,7 +173,7 @@ async function findEnd(
     const gap = await findGap(options, segments);
     if (gap !== null) return gap;
     const from = { offset: at(segments, lastIndex).baseOffset, position: 0 };
-    return scanFrom(options, segments, { index: lastIndex, from });
+    return scanFrom(options, segments, { index: lastIndex, from, holesBelow });
   }
   const { recoveryPoint, segmentBase, position } = checkpoint;
   const index = segments.findIndex((segment) => segment.baseOffset === segmentBase);
@@ -179,6 +184,7 @@ async function findEnd(
       return scanFrom(options, segments, {
         index: 0,
         from: { offset: recoveryPoint, position: 0 },
+        holesBelow,
       });
     }
     return missingPoint(options, segments, checkpoint);
@@ -195,7 +201,7 @@ async function findEnd(
     const damage = `segment ${segmentBase} has ${size} bytes, ${position} of it were durable`;
     return { segment, end, damage, hasProducers: false };
   }
-  return scanFrom(options, segments, { index, from });
+  return scanFrom(options, segments, { index, from, holesBelow });
 }
 
 // The segment of the recovery point is gone: what is below it can be served.
@@ -254,8 +260,9 @@ async function endByHeaders(options: LogOptions, segment: Segment): Promise<LogE
 async function scanFrom(
   options: LogOptions,
   segments: readonly Segment[],
-  start: { readonly index: number; readonly from: LogEnd },
+  start: { readonly index: number; readonly from: LogEnd; readonly holesBelow: number },
 ): Promise<Finding> {
+  const { holesBelow } = start;
   let { from } = start;
   let scannedBytes = 0;
   let hasProducers = false;
@@ -265,7 +272,7 @@ async function scanFrom(
     const file = await options.disk.open(segment.logPath, isLast ? "write" : "read");
     try {
       const size = await file.size();
-      const limits = { size, batchBytesMax: options.limits.unsyncedBytesMax };
+      const limits = { size, batchBytesMax: options.limits.unsyncedBytesMax, holesBelow };
       const scan = await scanBatches(file, from, limits);
       segment.checked.add(from.position, scan.end.position);
       scannedBytes += size - from.position;

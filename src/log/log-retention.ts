@@ -37,7 +37,7 @@ export class LogRetention {
 
   /** See `Log.trim`. */
   trim(offset: number): Promise<void> {
-    return this.#alone(async () => {
+    return this.alone(async () => {
       const { state, writer } = this.#parts;
       state.requireWritable();
       const { highWatermark } = state.positions();
@@ -53,7 +53,7 @@ export class LogRetention {
 
   /** See `Log.applyRetention`. */
   apply(): Promise<number> {
-    return this.#alone(async () => {
+    return this.alone(async () => {
       const { state, writer } = this.#parts;
       if (state.isClosed || state.health.state !== "ok") return 0;
       let start = await this.#expiredEnd();
@@ -73,7 +73,8 @@ export class LogRetention {
     this.#timers.clear();
   }
 
-  #alone<T>(work: () => Promise<T>): Promise<T> {
+  /** Runs work during which nothing is removed. */
+  alone<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#running.then(work, work);
     this.#running = result.catch(() => undefined);
     return result;

@@ -32,6 +32,8 @@ export interface ScanLimits {
   readonly size: number;
   /** No batch is larger. */
   readonly batchBytesMax: number;
+  /** Below this offset compaction may have left holes; nowhere when absent. */
+  readonly holesBelow?: number;
 }
 
 /** A file read by `read`; each answer is valid until the next call. */
@@ -55,7 +57,7 @@ export class FileBytes implements ByteSource {
 }
 
 /**
- * Checks batches from a good place on: lengths, format, the exact chain of offsets, checksums.
+ * Checks batches from a good place on: lengths, format, the chain of offsets (exact but for holes), checksums.
  *
  * @param from Where the first batch begins and its offset.
  * @throws     KAFKA_STORAGE_ERROR
@@ -71,6 +73,7 @@ export async function scanBatches(
     expectedOffset: from.offset,
     isExact: true,
     isWhole: true,
+    holesBelow: limits.holesBelow ?? -1,
     batchBytesMax: limits.batchBytesMax,
     pieceBytes,
     isHot: false,

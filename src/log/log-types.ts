@@ -5,6 +5,18 @@ import type { AbortedSpan } from "./transaction-spans.ts";
 /** When `highWatermark` moves: after a sync (`fsync`), or once the bytes are in the page cache (`os`). */
 export type Durability = "fsync" | "os";
 
+/** How a log is compacted. Times are milliseconds; Infinity is no bound. */
+export interface CompactionConfig {
+  /** Compaction waits until more than this part of the log is new, 0 to 1. */
+  readonly dirtyRatioMin: number;
+  /** A record is not compacted before it is this old. */
+  readonly minLagMs: number;
+  /** A record does not wait longer than this. */
+  readonly maxLagMs: number;
+  /** How long a tombstone, and the marker of an empty transaction, stays after it was first compacted. */
+  readonly deleteRetentionMs: number;
+}
+
 /** Settings of one log. Sizes are bytes, times milliseconds; -1 and Infinity as noted. */
 export interface LogConfig {
   /** A segment is rolled before it grows past this. */
@@ -23,6 +35,8 @@ export interface LogConfig {
   readonly retentionBytes: number;
   /** False where cleanup.policy does not contain `delete`: then age and size remove nothing. */
   readonly deleteByRetention: boolean;
+  /** Null where cleanup.policy does not contain `compact`. */
+  readonly compaction: CompactionConfig | null;
   /** When `highWatermark` moves. */
   readonly durability: Durability;
   /** Unsynced bytes are synced at the latest after this long (acks=1, `os`). */

@@ -8,6 +8,9 @@ import { buildMarkerBatch, type TransactionMarker } from "../record/control-batc
 import { ActiveSegment } from "./active-segment.ts";
 import { cutLog, type LogCut } from "./log-cut.ts";
 import { endlessRoom, type LogOptions } from "./log-options.ts";
+import type { CompactionNeed } from "./compaction-plan.ts";
+import type { CompactionFacts } from "./compaction-run.ts";
+import { type CompactionResources, LogCompaction } from "./log-compaction.ts";
 import { LogReader } from "./log-reader.ts";
 import { type RecoveredLog, recoverLog } from "./log-recovery.ts";
 import { LogRetention } from "./log-retention.ts";
@@ -44,6 +47,7 @@ export class Log {
   readonly #writer: LogWriter;
   readonly #reader: LogReader;
   readonly #retention: LogRetention;
+  readonly #compaction: LogCompaction;
   readonly #keeper: ProducerKeeper;
   readonly #scrub: LogScrub;
   // The checkpoint of a log that was found damaged: what was promised to be durable stays promised, or the next opening
@@ -78,6 +82,12 @@ export class Log {
       state: this.#state,
       writer: this.#writer,
       reader: this.#reader,
+      keeper: this.#keeper,
+    });
+    this.#compaction = new LogCompaction({
+      state: this.#state,
+      reader: this.#reader,
+      retention: this.#retention,
       keeper: this.#keeper,
     });
   }
@@ -202,6 +212,25 @@ export class Log {
     return this.#retention.apply();
   }
 
+  /**
+   * How much of the log waits for compaction; null when nothing does, or its config does not ask for it.
+   * @throws CORRUPT_MESSAGE, KAFKA_STORAGE_ERROR
+   */
+  compactionNeed(): Promise<CompactionNeed | null> {
+    return this.#compaction.need();
+  }
+
+  /**
+   * Compacts what can be compacted now, due or not. Everything that reads, appends or removes goes on meanwhile.
+   *
+   * @returns Null when there was nothing to do, or retention or `close` came between.
+   * @throws  CORRUPT_MESSAGE when something cannot be read: it stays as it is, and so does all behind it; DISK_FULL,
+   *          KAFKA_STORAGE_ERROR.
+   */
+  compact(resources: CompactionResources): Promise<CompactionFacts | null> {
+    return this.#compaction.run(resources);
+  }
+
   /** Keeps age and size from removing records from an offset on, for a holder; null lets go. A trim is not kept. */
   hold(holder: string, offset: number | null): void {
     if (offset === null) this.#state.holds.delete(holder);
@@ -284,6 +313,7 @@ export class Log {
     const { files, directory } = state.options;
     const wasOk = state.health.state === "ok";
     state.isClosed = true;
+    await this.#compaction.stop();
     await this.#retention.stop();
     await this.#writer.drain();
     try {

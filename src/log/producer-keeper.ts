@@ -88,6 +88,24 @@ export class ProducerKeeper {
     }
   }
 
+  /**
+   * Runs work that takes away the producer files of a range of offsets, while none are written. The snapshots in it are
+   * forgotten; a newer one must be there, see `release`.
+   *
+   * @param work Told whether the log ever had a producer.
+   */
+  async replaceFiles(
+    { baseOffset, endOffset }: { readonly baseOffset: number; readonly endOffset: number },
+    work: (isUsed: boolean) => Promise<void>,
+  ): Promise<void> {
+    await this.#alone(async () => {
+      this.#snapshotOffsets = this.#snapshotOffsets.filter(
+        (offset) => offset < baseOffset || offset >= endOffset,
+      );
+      await work(this.#isUsed);
+    });
+  }
+
   /** The aborted transactions of a sealed segment. @throws KAFKA_STORAGE_ERROR, OFFSET_BELOW_LOG_START */
   async loadAborted(segment: Segment): Promise<readonly AbortedSpan[]> {
     if (segment.aborted !== null) return segment.aborted;

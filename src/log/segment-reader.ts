@@ -5,7 +5,7 @@
 // between its neighbours: it must not be below the end of the batch before, nor its end above the batch behind.
 
 import { LogError } from "../base/error.ts";
-import { baseOffsetAt, maxTimestampAt } from "../record/batch-header.ts";
+import { baseOffsetAt, maxTimestampAt, recordCountAt } from "../record/batch-header.ts";
 import { RecordCursor } from "../record/record-cursor.ts";
 import type { LogEnd } from "./active-segment.ts";
 import { BatchWalk } from "./batch-walk.ts";
@@ -151,7 +151,7 @@ export async function findMaxTimestamp(
     }
     if (isStale(from, walk, entry)) return staleIndex;
     if (step === "damage") throw damageError(from, walk);
-    if (walk.nextOffset <= fromOffset) continue;
+    if (walk.nextOffset <= fromOffset || recordCountAt(walk.view, walk.at) === 0) continue;
     let timestampMs = maxTimestampAt(walk.view, walk.at);
     if (baseOffsetAt(walk.view, walk.at) < fromOffset) {
       const read = await readBatches(from, fromOffset, 1);

@@ -46,7 +46,8 @@ function offsetOf(match: RegExpExecArray | null): number | null {
 /** One segment of a log. */
 export class Segment {
   readonly baseOffset: number;
-  readonly logPath: string;
+  /** Where its batches are; of a compacted segment that is not in its place yet, a file of another name. */
+  logPath: string;
   readonly indexPath: string;
   readonly timeIndexPath: string;
   readonly transactionIndexPath: string;
@@ -60,6 +61,8 @@ export class Segment {
   maxTimestampMs: number | null = null;
   /** True once retention or trim has taken it out of the log. */
   isRemoved = false;
+  /** True once compaction has put another one in its place: its files may be that one's by now. */
+  isReplaced = false;
   /** Transactions whose ABORT marker it holds, in the order of the markers; null until they are loaded. */
   aborted: AbortedSpan[] | null = null;
   /** How many of them the transaction index on the disk has, durably; -1 when that is unknown. */
@@ -106,6 +109,8 @@ export function removedError(segment: Segment, cause?: unknown): LogError {
 /** The segments of a log by base offset, ascending; the last one is active. Never empty. */
 export class SegmentList {
   #segments: Segment[];
+  #version = 0;
+  #settling: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null;
 
   constructor(segments: readonly Segment[]) {
     assert(segments.length > 0, "a log has at least one segment");
@@ -115,6 +120,11 @@ export class SegmentList {
   /** How many there are. */
   get count(): number {
     return this.#segments.length;
+  }
+
+  /** Changes when segments are replaced, and again when the new one has got its place. */
+  get version(): number {
+    return this.#version;
   }
 
   /** All of them, oldest first; not to be kept over an await. */
@@ -161,6 +171,37 @@ export class SegmentList {
     const removed = this.#segments.splice(0, count);
     for (const segment of removed) segment.isRemoved = true;
     return removed;
+  }
+
+  /** Puts one segment in the place of sealed neighbours; `settle` follows when its files have got their place. */
+  replace(old: readonly Segment[], by: Segment): void {
+    const index = old[0] === undefined ? -1 : this.#segments.indexOf(old[0]);
+    const isHere = old.every((segment, at) => this.#segments[index + at] === segment);
+    const isSealed = index + old.length < this.#segments.length;
+    assert(index >= 0 && isHere && isSealed, "what is replaced are sealed neighbours");
+    this.#segments.splice(index, old.length, by);
+    for (const segment of old) {
+      segment.isRemoved = true;
+      segment.isReplaced = true;
+    }
+    this.#version++;
+    let resolve = (): void => undefined;
+    const promise = new Promise<void>((done) => {
+      resolve = done;
+    });
+    this.#settling = { promise, resolve };
+  }
+
+  /** The segment that was put in place will stay where it is now. */
+  settle(): void {
+    this.#version++;
+    this.#settling?.resolve();
+    this.#settling = null;
+  }
+
+  /** Resolves when no segment is on its way to its place. */
+  async settled(): Promise<void> {
+    await this.#settling?.promise;
   }
 
   #floorIndex(offset: number): number {

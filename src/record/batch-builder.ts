@@ -52,6 +52,8 @@ export interface BuiltBatch {
   readonly crc: number;
   /** The smallest timestamp of the records, Unix ms. */
   readonly minTimestampMs: number;
+  /** Whether every record has a key. */
+  readonly areKeyed: boolean;
 }
 
 const builtBatches = new WeakMap<Uint8Array, BuiltBatch>();
@@ -84,6 +86,7 @@ export class BatchBuilder {
   #count = 0;
   #baseTimestampMs = 0;
   #minTimestampMs = 0;
+  #areKeyed = true;
   #maxTimestampMs = 0;
   // The records of one request share a buffer, so its view is kept from one record to the next.
   #source: Uint8Array = this.#bytes;
@@ -130,7 +133,9 @@ export class BatchBuilder {
       this.#baseTimestampMs = timestampMs;
       this.#minTimestampMs = timestampMs;
       this.#maxTimestampMs = timestampMs;
+      this.#areKeyed = true;
     }
+    if (key === null) this.#areKeyed = false;
     const body = this.#bodyBytes(record, keyBytes, valueBytes);
     this.#makeRoom(varintSize(body) + body);
     const bytes = this.#bytes;
@@ -182,7 +187,11 @@ export class BatchBuilder {
     const crc = crc32c(this.#bytes, checksummedFrom, this.#end);
     setCrc(this.#view, crc);
     const batch = this.#bytes.slice(0, this.#end);
-    builtBatches.set(batch, { crc, minTimestampMs: this.#minTimestampMs });
+    builtBatches.set(batch, {
+      crc,
+      minTimestampMs: this.#minTimestampMs,
+      areKeyed: this.#areKeyed,
+    });
     return batch;
   }
 

@@ -206,3 +206,43 @@ export function setMaxTimestamp(batch: Uint8Array, timestampMs: number): void {
   writeInt64(view, 35, timestampMs);
   view.setUint32(17, crc32c(batch, checksummedFrom));
 }
+
+/** Sets the number and largest timestamp of the records; not the checksum. */
+export function setRecords(
+  view: DataView,
+  {
+    recordCount,
+    maxTimestampMs,
+  }: { readonly recordCount: number; readonly maxTimestampMs: number },
+): void {
+  writeInt64(view, 35, maxTimestampMs);
+  view.setInt32(57, recordCount);
+}
+
+/** Puts a delete horizon in the place of the base timestamp and says so; not the checksum. */
+export function setDeleteHorizon(view: DataView, horizonMs: number): void {
+  view.setUint16(21, attributesAt(view, 0) | deleteHorizonBit);
+  writeInt64(view, 27, horizonMs);
+}
+
+/**
+ * One whole batch without its records: the range of offsets and the largest timestamp stay.
+ *
+ * @param keepsProducer Whether producer, epoch, sequence and transaction stay too.
+ */
+export function emptiedHeader(batch: Uint8Array, keepsProducer: boolean): Uint8Array {
+  const empty = batch.slice(0, batchHeaderBytes);
+  const view = viewOf(empty);
+  const kept = logAppendTimeBit | (keepsProducer ? transactionalBit : 0);
+  view.setInt32(8, batchHeaderBytes - batchPrefixBytes);
+  view.setUint16(21, attributesAt(view, 0) & kept);
+  writeInt64(view, 27, maxTimestampAt(view, 0));
+  view.setInt32(57, 0);
+  if (!keepsProducer) {
+    writeInt64(view, 43, -1);
+    view.setInt16(51, -1);
+    view.setInt32(53, -1);
+  }
+  updateCrc(empty);
+  return empty;
+}

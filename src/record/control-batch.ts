@@ -8,7 +8,13 @@
 // Source: Kafka protocol guide, "Control Batches".
 
 import { viewOf, writeVarint } from "../base/bytes.ts";
-import { batchHeaderBytes, updateCrc, writeBatchHeader } from "./batch-header.ts";
+import {
+  attributesAt,
+  batchHeaderBytes,
+  hasDeleteHorizon,
+  updateCrc,
+  writeBatchHeader,
+} from "./batch-header.ts";
 
 /** What a marker says. */
 export interface TransactionMarker {
@@ -27,6 +33,7 @@ const transactionalControl = 0x30;
 const recordBytes = 16;
 const keyBytes = 4;
 const valueBytes = 6;
+const timestampBytesMax = 10;
 // Where key and value begin in the batch.
 const keyAt = batchHeaderBytes + 5;
 const valueAt = keyAt + keyBytes + 1;
@@ -65,13 +72,24 @@ export function readMarker(
   at: number,
 ): Pick<TransactionMarker, "coordinatorEpoch" | "isCommit"> | null {
   if (view.byteLength - at < markerBatchBytes) return null;
-  // Markers are small and never compressed, and all who write them leave the deltas 0: the fields stand still. Later
-  // versions may have longer values.
+  // Markers are small and never compressed, and all who write them leave the deltas 0: the fields stand still. Only
+  // compaction moves them, when it counts the timestamp from a delete horizon. Later versions may have longer values.
+  const shift = hasDeleteHorizon(attributesAt(view, at)) ? timestampBytesBeyondOne(view, at) : 0;
+  const keyStart = at + keyAt + shift;
+  const valueStart = at + valueAt + shift;
+  if (view.byteLength < valueStart + valueBytes) return null;
   const isMarker =
-    view.getUint8(at + keyAt - 1) === keyBytes * 2 &&
-    view.getUint8(at + valueAt - 1) >= valueBytes * 2;
+    view.getUint8(keyStart - 1) === keyBytes * 2 && view.getUint8(valueStart - 1) >= valueBytes * 2;
   if (!isMarker) return null;
-  const type = view.getInt16(at + keyAt + 2);
+  const type = view.getInt16(keyStart + 2);
   if (type !== 0 && type !== 1) return null;
-  return { coordinatorEpoch: view.getInt32(at + valueAt + 2), isCommit: type === 1 };
+  return { coordinatorEpoch: view.getInt32(valueStart + 2), isCommit: type === 1 };
+}
+
+// How many bytes more than one the record's timestamp delta takes, which begins behind its length and attributes.
+function timestampBytesBeyondOne(view: DataView, at: number): number {
+  const start = at + batchHeaderBytes + 2;
+  let end = start;
+  while (end < start + timestampBytesMax - 1 && (view.getUint8(end) & 0x80) !== 0) end++;
+  return end - start;
 }

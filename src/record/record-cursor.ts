@@ -47,6 +47,8 @@ export class RecordCursor {
   /** Start of the record's length field; one record is `bytes[recordStart, recordEnd)`. */
   recordStart = 0;
   recordEnd = 0;
+  /** Where its offset delta begins: before it are length, attributes and timestamp. */
+  offsetDeltaStart = 0;
   keyStart = -1;
   keyEnd = -1;
   valueStart = -1;
@@ -135,6 +137,7 @@ export class RecordCursor {
     if (length === 0) throw invalid("record is empty");
     this.attributes = this.bytes[reader.at++] ?? 0;
     this.#takeTimestamp(reader.readVarlong());
+    this.offsetDeltaStart = reader.at;
     this.#takeOffset(reader.readVarint());
     this.keyEnd = this.#readLength("key");
     this.keyStart = this.keyEnd < 0 ? -1 : reader.at;

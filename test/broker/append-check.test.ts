@@ -53,6 +53,16 @@ describe("append check: batches", () => {
     expect(codeOf([joined(batchOf([{ value: "a" }]), new Uint8Array(3))])).toBe("CORRUPT_MESSAGE");
   });
 
+  test("a compacted topic: every record needs a key, in a batch of this process too", () => {
+    const rules = rulesOf({ "cleanup.policy": "compact" });
+    const keyed = batchOf([{ key: "k", value: "v" }]);
+    const mixed = batchOf([{ key: "k" }, { value: "v" }]);
+    expect(codeOf([keyed], rules)).toBe("ok");
+    expect(codeOf([mixed], rules)).toBe("INVALID_RECORD");
+    expect(codeOf([Uint8Array.from(mixed)], rules)).toBe("INVALID_RECORD");
+    expect(codeOf([mixed])).toBe("ok");
+  });
+
   test("larger than max.message.bytes: refused, exactly at it taken", () => {
     const batch = batchOf([{ value: "x".repeat(500) }]);
     expect(codeOf([batch], rulesOf({ "max.message.bytes": String(batch.length) }))).toBe("ok");

@@ -25,6 +25,7 @@ describe("topic config keys", () => {
       retentionMs: 604_800_000,
       retentionBytes: -1,
       deleteByRetention: true,
+      compaction: null,
       durability: "fsync",
       flushMs: 1000,
       flushMessages: Infinity,
@@ -34,6 +35,7 @@ describe("topic config keys", () => {
       usesAppendTime: false,
       timestampBeforeMsMax: Infinity,
       timestampAfterMsMax: 3_600_000,
+      isKeyRequired: false,
       codec: "producer",
       codecLevel: null,
     });

@@ -33,8 +33,8 @@ describe("topic config: values", () => {
       ["segment.bytes", "1023", /1024 to 1073741824/],
       ["segment.bytes", "2147483647", /1 GiB/],
       ["max.message.bytes", "16777217", /0 to 16777216/],
-      ["cleanup.policy", "compact", /compaction is not available/],
-      ["cleanup.policy", "delete,compact", /compaction is not available/],
+      ["cleanup.policy", "compress", /delete, compact/],
+      ["cleanup.policy", "delete,keep", /delete, compact/],
       ["compression.type", "brotli", /'zstd'/],
       ["compression.type", "GZIP", /'gzip'/],
       ["message.timestamp.type", "createtime", /'CreateTime'/],
@@ -95,7 +95,10 @@ describe("topic config: values", () => {
     expect(change({ [key]: { subtract: "delete" } }, parseConfigs({ [key]: "delete" }))).toEqual({
       [key]: "",
     });
-    expect(() => change({ [key]: { append: "compact" } })).toThrow("compaction is not available");
+    expect(change({ [key]: { append: "compact" } }, none, none)).toEqual({
+      [key]: "delete,compact",
+    });
+    expect(() => change({ [key]: { append: "compress" } })).toThrow("an empty list or delete");
     expect(() => change({ "retention.ms": { append: "1" } })).toThrow("is not a list");
     expect(() => change({ "retention.ms": { subtract: "1" } })).toThrow("is not a list");
   });
@@ -129,6 +132,30 @@ describe("topic config: what follows", () => {
   test("an empty cleanup policy: nothing is removed", () => {
     const { log } = settingsOf(parseConfigs({ "cleanup.policy": "" }), new Map());
     expect(log.deleteByRetention).toBe(false);
+    expect(log.compaction).toBeNull();
+  });
+
+  test("compaction: with or without deletion, keys are needed, segments end within the lag", () => {
+    const configs = parseConfigs({
+      "cleanup.policy": "compact",
+      "min.cleanable.dirty.ratio": "0.25",
+      "min.compaction.lag.ms": "5",
+      "max.compaction.lag.ms": "1000",
+      "delete.retention.ms": "7",
+    });
+    const { log, append } = settingsOf(configs, new Map());
+    expect(log.deleteByRetention).toBe(false);
+    expect(log.segmentMs).toBe(1000);
+    expect(log.compaction).toEqual({
+      dirtyRatioMin: 0.25,
+      minLagMs: 5,
+      maxLagMs: 1000,
+      deleteRetentionMs: 7,
+    });
+    expect(append.isKeyRequired).toBe(true);
+    const both = settingsOf(parseConfigs({ "cleanup.policy": "compact,delete" }), new Map());
+    expect(both.log).toMatchObject({ deleteByRetention: true, segmentMs: 604_800_000 });
+    expect(both.log.compaction).toMatchObject({ dirtyRatioMin: 0.5, maxLagMs: Infinity });
   });
 
   test("compression level: that of the codec chosen", () => {

@@ -50,9 +50,22 @@ describe("what is known of a built batch", () => {
   test("its smallest timestamp and the checksum in its header", () => {
     const batch = builder.build();
     const built = builtBatch(batch);
-    expect(built).toEqual({ crc: crcAt(viewOf(batch), 0), minTimestampMs: 3 });
+    const crc = crcAt(viewOf(batch), 0);
+    expect(built).toEqual({ crc, minTimestampMs: 3, areKeyed: false });
     const producer = { producerId: 1, producerEpoch: 0, baseSequence: 0 };
     expect(builtBatch(builder.build({ producer }))?.minTimestampMs).toBe(3);
+  });
+
+  test("whether all of its records have keys", () => {
+    const other = new BatchBuilder();
+    other.append({ ...plain("a"), key: "k" });
+    other.append({ ...plain("b"), key: "" });
+    expect(builtBatch(other.build())?.areKeyed).toBe(true);
+    other.append(plain("c"));
+    expect(builtBatch(other.build())?.areKeyed).toBe(false);
+    other.reset();
+    other.append({ ...plain("d"), key: "k" });
+    expect(builtBatch(other.build())?.areKeyed).toBe(true);
   });
 
   test("nothing of copies and views, nor of compressed batches", () => {

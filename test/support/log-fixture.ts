@@ -29,6 +29,7 @@ export const smallConfig: LogConfig = {
   retentionMs: -1,
   retentionBytes: -1,
   deleteByRetention: true,
+  compaction: null,
   durability: "fsync",
   flushMs: 1000,
   flushMessages: Number.POSITIVE_INFINITY,

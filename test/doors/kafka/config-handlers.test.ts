@@ -174,7 +174,7 @@ describe("incremental alter configs", () => {
     expect(await own()).toEqual(["cleanup.policy=delete", "flush.ms=4"]);
     for (const [bad, code] of [
       [[key("flush.ms", 2, "1")], 40],
-      [[key(policy, 2, "compact")], 40],
+      [[key(policy, 2, "compress")], 40],
       [[key("flush.ms", 0)], 42],
       [[key("flush.ms", 4, "1")], 42],
       [[key("flush.ms", 0, "1"), key("flush.ms", 1)], 42],
