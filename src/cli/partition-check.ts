@@ -1,8 +1,10 @@
 // Checks one partition directory: every segment, their chain, and what the checkpoint promised of it.
 
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { LogError } from "../base/error.ts";
+import { compactionFileName, decodeCompaction } from "../log/compaction-file.ts";
+import { isCleanedName, type SwapRange, swapRangeOfName } from "../log/segment-swap.ts";
 import type { CheckpointEntry } from "../storage/checkpoint-file.ts";
 import { readProducerSnapshot } from "./producer-files.ts";
 import { checkSegment, type Problem, type SegmentReport, segmentName } from "./segment-check.ts";
@@ -16,7 +18,7 @@ export interface PartitionToCheck {
   readonly isClean: boolean;
   /** True to decode every record too. */
   readonly isDeep: boolean;
-  /** True where compaction may have left holes between offsets. */
+  /** True where holes between offsets are no damage, wherever they are; else those that compaction left are none. */
   readonly mayHaveHoles: boolean;
   /** Only the segment with this base offset; null for all. */
   readonly onlyBase: number | null;
@@ -42,7 +44,10 @@ export interface PartitionReport {
 }
 
 interface Names {
-  readonly bases: readonly number[];
+  /** Ascending. */
+  readonly segments: readonly CheckedSegment[];
+  /** Below, compaction may have left holes. */
+  readonly holesBelow: number;
   readonly present: ReadonlySet<string>;
 }
 
@@ -51,13 +56,23 @@ const derivedPattern = /^(\d{20})\.(index|timeindex|txnindex)$/;
 const snapshotPattern = /^\d{20}\.snapshot$/;
 const knownPattern = /^(partition\.metadata|leader-epoch-checkpoint)$|\.(deleted|tmp)$/;
 
+interface CheckedSegment {
+  readonly baseOffset: number;
+  /** The file that stands for it and maybe others, while a compaction is put in place; null for its own. */
+  readonly swap: { readonly name: string; readonly endOffset: number } | null;
+}
+
 /** Reads a whole partition. Throws what the file system throws. */
 export async function checkPartition(partition: PartitionToCheck): Promise<PartitionReport> {
   const check = new PartitionCheck(partition);
   const names = await check.list();
-  for (const base of names.bases) {
-    if (partition.onlyBase === null || partition.onlyBase === base) {
-      await check.segment(base, names);
+  for (const segment of names.segments) {
+    if (partition.onlyBase !== null && partition.onlyBase !== segment.baseOffset) continue;
+    try {
+      await check.segment(segment, names);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      check.lost(segment);
     }
   }
   return check.report();
@@ -82,9 +97,14 @@ class PartitionCheck {
     const { directory } = this.#partition;
     const names = await readdir(directory);
     const bases: number[] = [];
+    const swaps: (SwapRange & { readonly name: string })[] = [];
     for (const name of names.sort()) {
       const base = Number(segmentPattern.exec(name)?.[1] ?? Number.NaN);
+      const range = swapRangeOfName(name);
       if (Number.isSafeInteger(base)) bases.push(base);
+      else if (range !== null) swaps.push({ ...range, name });
+      else if (isCleanedName(name)) this.#note(name, null, "is an unfinished compaction");
+      else if (name === compactionFileName) continue;
       else if (snapshotPattern.test(name)) await this.#checkSnapshot(name);
       else if (derivedPattern.test(name) || knownPattern.test(name)) continue;
       else this.#note(name, null, "is no file of a log; left alone");
@@ -96,17 +116,50 @@ class PartitionCheck {
         this.#note(name, null, "is an index without its segment");
       }
     }
-    return { bases, present };
+    const holesBelow = await this.#holesBelow(present);
+    return { segments: this.#segmentsOf(bases, swaps), holesBelow, present };
   }
 
-  async segment(baseOffset: number, { bases, present }: Names): Promise<void> {
-    const { directory, isDeep, mayHaveHoles } = this.#partition;
-    const isActive = baseOffset === bases.at(-1);
-    const hasOffsetIndex = present.has(segmentName(baseOffset, ".index"));
-    const hasTimeIndex = present.has(segmentName(baseOffset, ".timeindex"));
+  // Files that a compacted segment stands for, which is about to take their place, count no more.
+  #segmentsOf(
+    bases: readonly number[],
+    swaps: readonly (SwapRange & { readonly name: string })[],
+  ): readonly CheckedSegment[] {
+    const isCovered = (base: number): boolean =>
+      swaps.some(({ baseOffset, endOffset }) => base >= baseOffset && base < endOffset);
+    const segments: CheckedSegment[] = bases
+      .filter((base) => !isCovered(base))
+      .map((baseOffset) => ({ baseOffset, swap: null }));
+    for (const { name, ...swap } of swaps) {
+      this.#note(name, null, "is a compacted segment that a server is putting in its place");
+      segments.push({ baseOffset: swap.baseOffset, swap: { name, endOffset: swap.endOffset } });
+    }
+    return segments.sort((one, other) => one.baseOffset - other.baseOffset);
+  }
+
+  async #holesBelow(present: ReadonlySet<string>): Promise<number> {
+    if (this.#partition.mayHaveHoles) return Number.POSITIVE_INFINITY;
+    if (!present.has(compactionFileName)) return 0;
+    const bytes = await readFile(join(this.#partition.directory, compactionFileName));
+    const state = decodeCompaction(bytes);
+    if (state !== null) return state.holesBelow;
+    this.#problem(compactionFileName, null, "does not match its checksum; holes are not reported");
+    return Number.POSITIVE_INFINITY;
+  }
+
+  async segment({ baseOffset, swap }: CheckedSegment, names: Names): Promise<void> {
+    const { directory, isDeep } = this.#partition;
+    const { segments, present, holesBelow } = names;
+    const isActive = baseOffset === segments.at(-1)?.baseOffset;
+    const next = segments.find((each) => each.baseOffset > baseOffset);
+    const mayHaveHoles = (next?.baseOffset ?? Number.POSITIVE_INFINITY) <= holesBelow;
+    const hasIndex = (ending: ".index" | ".timeindex" | ".txnindex"): boolean =>
+      swap === null && present.has(segmentName(baseOffset, ending));
+    const hasOffsetIndex = hasIndex(".index");
+    const hasTimeIndex = hasIndex(".timeindex");
     // Of a log in use, or killed, the last one may be half written; whoever opens the log knows how far it counts.
     const isSettled = !isActive || this.#partition.isClean;
-    const hasTransactionIndex = isSettled && present.has(segmentName(baseOffset, ".txnindex"));
+    const hasTransactionIndex = isSettled && hasIndex(".txnindex");
     if (!isActive && !(hasOffsetIndex && hasTimeIndex)) {
       this.#note(segmentName(baseOffset, ".log"), null, "lacks an index; a server makes it again");
     }
@@ -114,8 +167,9 @@ class PartitionCheck {
     const report = await checkSegment({
       directory,
       baseOffset,
+      ...(swap === null ? {} : { fileName: swap.name }),
       isDeep,
-      mayHaveHoles,
+      mayHaveHoles: mayHaveHoles || this.#partition.mayHaveHoles,
       hasOffsetIndex,
       hasTimeIndex,
       hasTransactionIndex,
@@ -129,6 +183,12 @@ class PartitionCheck {
     this.#partition.onBytes(report.fileBytes);
     if (this.#firstOffset < 0) this.#firstOffset = baseOffset;
     this.#nextOffset = report.nextOffset;
+  }
+
+  /** A server has taken a segment away, or put another in its place, since the directory was listed. */
+  lost({ baseOffset }: CheckedSegment): void {
+    this.#note(segmentName(baseOffset, ".log"), null, "went while it was to be checked");
+    this.#nextOffset = -1;
   }
 
   report(): PartitionReport {

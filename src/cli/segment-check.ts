@@ -21,6 +21,8 @@ export interface Problem {
 export interface SegmentToCheck {
   readonly directory: string;
   readonly baseOffset: number;
+  /** The file that holds its batches, where that is not the one its base gives the name to. */
+  readonly fileName?: string;
   /** True to decode every record too, not only the headers and checksums of batches. */
   readonly isDeep: boolean;
   /** True where compaction may have left holes between offsets. */
@@ -61,7 +63,8 @@ export function segmentName(
 
 /** Reads a segment from end to end in bounded memory. Throws what the file system throws. */
 export async function checkSegment(segment: SegmentToCheck): Promise<SegmentReport> {
-  const path = join(segment.directory, segmentName(segment.baseOffset, ".log"));
+  const name = segment.fileName ?? segmentName(segment.baseOffset, ".log");
+  const path = join(segment.directory, name);
   const reader = await SegmentReader.open(path);
   try {
     const check = new SegmentCheck(segment, path);

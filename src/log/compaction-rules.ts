@@ -16,6 +16,7 @@ import {
 import {
   deleteHorizonOf,
   emptiedBatch,
+  type RecordFate,
   rewriteBatch,
   withHorizon,
 } from "../record/batch-rewrite.ts";
@@ -29,7 +30,7 @@ import type { AbortedSpan } from "./transaction-spans.ts";
 export interface CompactionTerms {
   /** The latest offset of each key; keys that are not there have no later record. */
   readonly latest: KeyOffsets;
-  /** Batches from this offset on keep all records that were not aborted. */
+  /** From this offset on all records stay that were not aborted. */
   readonly mappedTo: number;
   /** Every aborted transaction with records in the range. */
   readonly aborted: AbortedBatches;
@@ -123,7 +124,7 @@ export class CompactionRules {
     if (baseOffsetAt(view, 0) >= mappedTo) return batch;
     const horizonMs = deleteHorizonOf(batch);
     const rewritten = rewriteBatch(batch, {
-      isKept: (cursor) => this.#isKept(cursor, horizonMs),
+      fateOf: (cursor) => this.#fateOf(cursor, horizonMs),
       horizonMs: this.#newHorizonMs,
     });
     if (rewritten.recordCount === 0 && !this.#isLast(view)) return null;
@@ -131,12 +132,13 @@ export class CompactionRules {
     return rewritten.batch.length > batchBytesMax ? batch : rewritten.batch;
   }
 
-  #isKept(cursor: RecordCursor, horizonMs: number | null): boolean {
-    const { latest, nowMs } = this.#terms;
-    if (cursor.keyStart < 0) return true;
+  #fateOf(cursor: RecordCursor, horizonMs: number | null): RecordFate {
+    const { latest, mappedTo, nowMs } = this.#terms;
+    if (cursor.keyStart < 0 || cursor.offset >= mappedTo) return "stays";
     const key = cursor.bytes.subarray(cursor.keyStart, cursor.keyEnd);
-    if (cursor.offset < latest.get(key)) return false;
-    return cursor.valueStart >= 0 || horizonMs === null || horizonMs > nowMs;
+    if (cursor.offset < latest.get(key)) return "goes";
+    if (cursor.valueStart >= 0) return "stays";
+    return horizonMs === null || horizonMs > nowMs ? "fades" : "goes";
   }
 
   #judgeMarker(batch: Uint8Array, view: DataView): Uint8Array | null {

@@ -118,24 +118,24 @@ export class CompactionRun {
     const { segments, dirtyFrom } = this.#range;
     const latest = new KeyOffsets(keyBytesMax);
     const cursor = new RecordCursor();
-    let mappedTo = dirtyFrom;
     for (const { segment, endOffset } of segments) {
       if (endOffset <= dirtyFrom) continue;
       for await (const batch of readSegment(state.options, segment, endOffset)) {
         const view = viewOf(batch);
-        const nextOffset = nextOffsetAt(view, 0);
         await this.#pauseAfter(batch.length);
         this.#bytesRead += batch.length;
-        if (nextOffset <= dirtyFrom) continue;
-        if (!isControl(attributesAt(view, 0)) && !aborted.has(view, 0)) {
-          cursor.reset(batch);
-          while (cursor.next()) putKey(latest, cursor);
+        if (nextOffsetAt(view, 0) <= dirtyFrom || isControl(attributesAt(view, 0))) continue;
+        if (aborted.has(view, 0)) continue;
+        cursor.reset(batch);
+        while (cursor.next()) {
+          const { bytes, keyStart, keyEnd, offset } = cursor;
+          if (keyStart < 0 || offset < dirtyFrom) continue;
+          const hasRoom = latest.put(bytes.subarray(keyStart, keyEnd), offset);
+          if (!hasRoom) return { latest, mappedTo: offset };
         }
-        mappedTo = nextOffset;
-        if (latest.isFull) return { latest, mappedTo };
       }
     }
-    return { latest, mappedTo };
+    return { latest, mappedTo: this.#endOffset };
   }
 
   // Writes as many segments again as fit one; answers null when one of them is gone meanwhile.
@@ -208,8 +208,4 @@ export class CompactionRun {
     this.#bytesUnpaused = 0;
     await this.#work.pause(done);
   }
-}
-
-function putKey(latest: KeyOffsets, { bytes, keyStart, keyEnd, offset }: RecordCursor): void {
-  if (keyStart >= 0) latest.put(bytes.subarray(keyStart, keyEnd), offset);
 }

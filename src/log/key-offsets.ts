@@ -36,17 +36,12 @@ export class KeyOffsets {
     return this.#count;
   }
 
-  /** True when no further key can be added. */
-  get isFull(): boolean {
-    return this.#count >= this.#entriesMax;
-  }
-
-  /** Sets a key's offset; a new key of a full table is left out. Offsets must ascend. */
-  put(key: Uint8Array, offset: number): void {
+  /** Sets a key's offset. @returns False when there is no room for a further key. */
+  put(key: Uint8Array, offset: number): boolean {
     const hash = hashOf(key);
     let slot = this.#slotOf(hash, 0);
     if (this.#offsets[slot] === -1) {
-      if (this.isFull) return;
+      if (this.#count >= this.#entriesMax) return false;
       if (this.#count + 1 > this.#capacity * loadMax) {
         this.#grow();
         slot = this.#slotOf(hash, 0);
@@ -55,6 +50,7 @@ export class KeyOffsets {
       this.#count++;
     }
     this.#offsets[slot] = offset;
+    return true;
   }
 
   /** The key's offset; -1 when it is not known. */

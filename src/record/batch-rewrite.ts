@@ -27,15 +27,15 @@ import { RecordCursor } from "./record-cursor.ts";
 /** The latest time a delete horizon can be; Unix milliseconds. */
 const horizonMsMax = 2 ** 52;
 
+/** What is to become of a record: it goes, it stays, or it stays until the delete horizon of its batch. */
+export type RecordFate = "goes" | "stays" | "fades";
+
 /** What is to become of the records of a batch. */
 export interface BatchRewrite {
-  /** Whether the record under the cursor stays; asked once for each record, in order. */
-  readonly isKept: (cursor: RecordCursor) => boolean;
-  /**
-   * The delete horizon that the batch gets when it has none and a record that stays has no value; Unix milliseconds.
-   * Null gives none.
-   */
-  readonly horizonMs: number | null;
+  /** The fate of the record under the cursor; asked once for each record, in order. */
+  readonly fateOf: (cursor: RecordCursor) => RecordFate;
+  /** The delete horizon that the batch gets when it has none and a record fades; Unix milliseconds. */
+  readonly horizonMs: number;
 }
 
 /** What became of a batch. */
@@ -59,7 +59,7 @@ export function deleteHorizonOf(batch: Uint8Array): number | null {
  */
 export function rewriteBatch(
   batch: Uint8Array,
-  { isKept, horizonMs }: BatchRewrite,
+  { fateOf, horizonMs }: BatchRewrite,
 ): RewrittenBatch {
   const view = viewOf(batch);
   const recordCount = recordCountAt(view, 0);
@@ -68,15 +68,16 @@ export function rewriteBatch(
   const decisions = new Uint8Array(recordCount);
   const cursor = new RecordCursor();
   let keptCount = 0;
-  let hasTombstone = false;
+  let isFading = false;
   cursor.reset(plain);
   for (let index = 0; cursor.next(); index++) {
-    if (!isKept(cursor)) continue;
+    const fate = fateOf(cursor);
+    if (fate === "goes") continue;
     decisions[index] = 1;
     keptCount++;
-    hasTombstone ||= cursor.valueStart < 0;
+    if (fate === "fades") isFading = true;
   }
-  const isRebased = hasTombstone && horizonMs !== null && deleteHorizonOf(batch) === null;
+  const isRebased = isFading && deleteHorizonOf(batch) === null;
   if (keptCount === recordCount && !isRebased) return { batch, recordCount };
   if (keptCount === 0) return { batch: emptiedBatch(batch), recordCount: 0 };
   const newHorizonMs = isRebased ? Math.min(horizonMs, horizonMsMax) : null;

@@ -1,0 +1,23 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { seededRandom } from "../../src/base/random.ts";
+import { CompactionWorld } from "../support/compaction-world.ts";
+
+test("any log, compacted at any time: the model's view of it, after crashes too", async () => {
+  let runs = 0;
+  let removed = 0;
+  const property = fc.asyncProperty(fc.nat(2 ** 31), async (seed) => {
+    const world = new CompactionWorld(seededRandom(seed));
+    await world.open();
+    for (let step = 0; step < 120; step++) await world.step();
+    await world.compact();
+    await world.check();
+    await world.reopen(true);
+    await world.check();
+    runs += world.runs;
+    removed += world.removed;
+  });
+  await fc.assert(property, { numRuns: Number(process.env["COMPACTION_RUNS"] ?? 25) });
+  expect(runs).toBeGreaterThan(50);
+  expect(removed).toBeGreaterThan(500);
+});
