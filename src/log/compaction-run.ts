@@ -33,8 +33,8 @@ export interface CompactionWork {
   readonly swaps: CompactionSwaps;
   /** Memory for what is known of keys, bytes. */
   readonly keyBytesMax: number;
-  /** Awaited after each piece of work over so many bytes; rejects when the run is to end. */
-  readonly pause: (bytes: number) => Promise<void>;
+  /** Asked after each piece of work over so many bytes: when to go on. Throws or rejects when the run is to end. */
+  readonly pause: (bytes: number) => Promise<void> | null;
   /** Keeps what is known of the log on the disk. */
   readonly keep: (change: Partial<CompactionState>) => Promise<void>;
 }
@@ -42,14 +42,10 @@ export interface CompactionWork {
 // Largest distance of an offset from its segment's base that an index entry can hold.
 const relativeOffsetMax = 2 ** 31 - 1;
 
-// Pieces are waited after when they add up to this.
-const pauseBytes = 64 << 10;
-
 /** One run; see `go`. */
 export class CompactionRun {
   readonly #work: CompactionWork;
   readonly #range: CompactionRange;
-  #bytesUnpaused = 0;
   #bytesRead = 0;
   #bytesWritten = 0;
   #bytesBefore = 0;
@@ -122,7 +118,8 @@ export class CompactionRun {
       if (endOffset <= dirtyFrom) continue;
       for await (const batch of readSegment(state.options, segment, endOffset)) {
         const view = viewOf(batch);
-        await this.#pauseAfter(batch.length);
+        const wait = this.#work.pause(batch.length);
+        if (wait !== null) await wait;
         this.#bytesRead += batch.length;
         if (nextOffsetAt(view, 0) <= dirtyFrom || isControl(attributesAt(view, 0))) continue;
         if (aborted.has(view, 0)) continue;
@@ -196,16 +193,9 @@ export class CompactionRun {
       const writtenBytes = kept?.length ?? 0;
       this.#bytesRead += batch.length;
       this.#bytesWritten += writtenBytes;
-      await this.#pauseAfter(batch.length + writtenBytes);
+      const wait = this.#work.pause(batch.length + writtenBytes);
+      if (wait !== null) await wait;
     }
     return isChanged;
-  }
-
-  async #pauseAfter(bytes: number): Promise<void> {
-    this.#bytesUnpaused += bytes;
-    if (this.#bytesUnpaused < pauseBytes) return;
-    const done = this.#bytesUnpaused;
-    this.#bytesUnpaused = 0;
-    await this.#work.pause(done);
   }
 }

@@ -78,12 +78,16 @@ export class LogCompaction {
   }
 
   async #run(resources: CompactionResources): Promise<CompactionFacts | null> {
+    const range = this.#isStopped ? null : await this.#range();
+    if (range === null) return null;
     try {
-      const range = await this.#range();
-      if (range === null) return null;
       return await new CompactionRun(this.#work(resources), range).go();
     } catch (error) {
-      if (error instanceof RunEnded) return null;
+      // What retention took away cannot be read any more, and need not be.
+      const isTaken = range.segments.some(
+        ({ segment }) => segment.isRemoved && !segment.isReplaced,
+      );
+      if (error instanceof RunEnded || isTaken) return null;
       throw error;
     }
   }
@@ -94,9 +98,10 @@ export class LogCompaction {
       ...this.#parts,
       swaps: this.#swaps,
       keyBytesMax,
-      pause: async (bytes) => {
-        await this.#unlessStopped(throttle(bytes));
+      pause: (bytes) => {
         if (this.#isStopped) throw new RunEnded();
+        const wait = throttle(bytes);
+        return wait === null ? null : this.#unlessStopped(wait);
       },
       keep: async (change) => {
         const before = this.#known ?? (await readCompaction(disk, directory));
@@ -108,12 +113,12 @@ export class LogCompaction {
     };
   }
 
-  async #unlessStopped(wait: Promise<void> | null): Promise<void> {
-    if (wait === null || this.#isStopped) return;
+  async #unlessStopped(wait: Promise<void>): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
       void wait.then(resolve);
     });
     this.#wake = null;
+    if (this.#isStopped) throw new RunEnded();
   }
 }

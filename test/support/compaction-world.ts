@@ -4,6 +4,7 @@
 import { expect } from "vitest";
 import type { Random } from "../../src/base/random.ts";
 import { viewOf } from "../../src/base/bytes.ts";
+import type { Disk } from "../../src/storage/disk.ts";
 import type { LogConfig } from "../../src/log/log-types.ts";
 import { AbortedFilter } from "../../src/record/aborted-filter.ts";
 import { stampAppendTime } from "../../src/record/batch-header.ts";
@@ -12,6 +13,7 @@ import { batchesOf, batchOf, type ReadRecord, recordsOf } from "./batches.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { FaultyDisk } from "./faulty-disk.ts";
 import { LogFixture } from "./log-fixture.ts";
+import { SnapshotDisk } from "./snapshot-disk.ts";
 
 /** How long a tombstone stays after it was first compacted. */
 export const deleteRetentionMs = 10_000;
@@ -60,6 +62,7 @@ export class CompactionWorld {
   readonly #kept = new Map<number, Kept>();
   readonly #senders: readonly Sender[];
   #next = 0;
+  #isPaused = false;
 
   constructor(random: Random) {
     this.#random = random;
@@ -98,7 +101,7 @@ export class CompactionWorld {
   /** Compacts with so much memory for keys. */
   async compact(keyBytesMax = 1 << 16): Promise<void> {
     const { log } = this.fixture;
-    const facts = await log.compact({ keyBytesMax, throttle: () => null });
+    const facts = await log.compact({ keyBytesMax, throttle: () => this.#pause() });
     if (facts === null) return;
     this.runs++;
     this.cleanBelow = Math.max(this.cleanBelow, facts.cleanBelow);
@@ -126,8 +129,34 @@ export class CompactionWorld {
     expect(this.fixture.log.health()).toEqual({ state: "ok" });
   }
 
-  /** Holds everything that can be read to the model. */
-  async check(): Promise<void> {
+  /**
+   * Compacts and cuts the power at every call to the disk: from each of the disks left the log is opened, twice, held to
+   * the model, and compacted to its end.
+   * @returns How many power cuts there were.
+   */
+  async compactUnderPowerCuts(): Promise<number> {
+    const live = new SnapshotDisk(this.disk, this.#random);
+    await this.fixture.closeClean();
+    this.fixture = this.#fixture(live);
+    await this.fixture.open();
+    live.keep(true);
+    await this.compact();
+    live.keep(false);
+    await this.check();
+    await this.fixture.closeClean();
+    for (const disk of live.snapshots) {
+      await this.takeOver(disk);
+      await this.check(false);
+      await this.takeOver(this.disk.crash(this.#random));
+      await this.check(false);
+      await this.compact();
+      await this.check();
+    }
+    return live.snapshots.length;
+  }
+
+  /** Holds everything that can be read to the model. @param isDone False when a compaction may have come half way. */
+  async check(isDone = true): Promise<void> {
     const { log } = this.fixture;
     const { logStartOffset, lastStableOffset, logEndOffset } = log.positions();
     expect(logEndOffset).toBe(this.#next);
@@ -147,7 +176,7 @@ export class CompactionWorld {
     this.#checkLatest(committed, { logStartOffset, lastStableOffset });
     const compacted = committed.filter(({ offset }) => offset < this.cleanBelow);
     const keys = compacted.map(({ key }) => key).filter((key) => key !== null);
-    expect(new Set(keys).size).toBe(keys.length);
+    if (isDone) expect(new Set(keys).size).toBe(keys.length);
     this.removed = this.#kept.size - all.length;
     this.#checkSenders();
   }
@@ -221,6 +250,15 @@ export class CompactionWorld {
       expect(read.nextOffset).toBeGreaterThan(next);
       next = read.nextOffset;
     }
+  }
+
+  // Now and then something else comes between.
+  #pause(): Promise<void> | null {
+    if (this.#isPaused || this.#random.below(40) > 0) return null;
+    this.#isPaused = true;
+    return this.#append(null).finally(() => {
+      this.#isPaused = false;
+    });
   }
 
   async #append(sender: Sender | null): Promise<void> {
@@ -297,8 +335,8 @@ export class CompactionWorld {
     return item;
   }
 
-  #fixture(): LogFixture {
-    const { disk, clock } = this;
+  #fixture(disk: Disk = this.disk): LogFixture {
+    const { clock } = this;
     return new LogFixture({ disk, clock, config, seed: this.#random.below(1000) });
   }
 }
