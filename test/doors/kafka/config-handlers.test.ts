@@ -172,6 +172,9 @@ describe("incremental alter configs", () => {
     expect(await own()).toEqual(["cleanup.policy=", "flush.ms=4"]);
     expect(await change([key(policy, 2, "delete")])).toBe(0);
     expect(await own()).toEqual(["cleanup.policy=delete", "flush.ms=4"]);
+    expect(await change([key(policy, 2, "compact")])).toBe(0);
+    expect(await own()).toEqual(["cleanup.policy=delete,compact", "flush.ms=4"]);
+    expect(await change([key(policy, 3, "compact")])).toBe(0);
     for (const [bad, code] of [
       [[key("flush.ms", 2, "1")], 40],
       [[key(policy, 2, "compress")], 40],
