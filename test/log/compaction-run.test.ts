@@ -3,6 +3,10 @@ import { expect, test } from "vitest";
 import { seededRandom } from "../../src/base/random.ts";
 import { CompactionWorld } from "../support/compaction-world.ts";
 
+// More of them look at every call of more worlds.
+const numRuns = Number(process.env["VARVE_COMPACTION_RUNS"] ?? 8);
+const isLong = numRuns > 8;
+
 test("any log, compacted at any time: the model's view of it, after crashes too", async () => {
   let runs = 0;
   let removed = 0;
@@ -17,18 +21,18 @@ test("any log, compacted at any time: the model's view of it, after crashes too"
     runs += world.runs;
     removed += world.removed;
   });
-  await fc.assert(property, { numRuns: Number(process.env["VARVE_COMPACTION_RUNS"] ?? 12) });
-  expect(runs).toBeGreaterThan(40);
-  expect(removed).toBeGreaterThan(200);
+  await fc.assert(property, { numRuns });
+  expect(runs).toBeGreaterThan(20);
+  expect(removed).toBeGreaterThan(100);
 });
 
-test("the power is cut at every call to the disk: nothing that has to stay is lost", async () => {
+test("the power is cut at the calls to the disk: nothing that has to stay is lost", async () => {
   let cuts = 0;
-  for (const seed of [1]) {
+  for (let seed = 1; seed <= (isLong ? numRuns / 20 : 1); seed++) {
     const world = new CompactionWorld(seededRandom(seed));
     await world.open();
     for (let step = 0; step < 40; step++) await world.step();
-    cuts += await world.compactUnderPowerCuts();
+    cuts += await world.compactUnderPowerCuts(isLong ? 1 : 9);
   }
-  expect(cuts).toBeGreaterThan(40);
+  expect(cuts).toBeGreaterThan(5);
 });
