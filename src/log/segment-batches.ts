@@ -1,5 +1,5 @@
-// Reads all batches of a sealed segment in order, for work in the background: by `read`, not through a map, a piece at a
-// time, and nothing is believed that was not checked.
+// Reads all batches of a sealed segment in order, for work in the background: by `read`, not through a map, a piece at
+// a time, and nothing is believed that was not checked.
 
 import { LogError } from "../base/error.ts";
 import { BatchWalk } from "./batch-walk.ts";

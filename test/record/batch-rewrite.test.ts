@@ -45,9 +45,8 @@ describe("rewritten batches", () => {
     const property = fc.property(
       fc.array(record, { minLength: 1, maxLength: 12 }),
       fc.infiniteStream(fc.constantFrom<RecordFate>("goes", "stays", "fades")),
-      fc.constantFrom(...codecNames),
-      fc.boolean(),
-      (records, fates, codec, usesAppendTime) => {
+      fc.record({ codec: fc.constantFrom(...codecNames), usesAppendTime: fc.boolean() }),
+      (records, fates, { codec, usesAppendTime }) => {
         const batch = batchOf(records, { codec, baseOffset: 77, leaderEpoch: 0 });
         if (usesAppendTime) stampAppendTime(batch, 5000);
         const before = recordsOf(batch);
