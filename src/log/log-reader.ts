@@ -4,6 +4,7 @@ import { viewOf } from "../base/bytes.ts";
 import { LogError } from "../base/error.ts";
 import { baseOffsetAt, nextOffsetAt } from "../record/batch-header.ts";
 import { wholeBatchBytes } from "../record/batch-size.ts";
+import { baseOffsetAt, batchBytesAt, nextOffsetAt, recordCountAt } from "../record/batch-header.ts";
 import { abortedWithin } from "./aborted-lookup.ts";
 import type { LogEnd } from "./active-segment.ts";
 import {
@@ -65,6 +66,11 @@ export class LogReader {
     try {
       const found = await this.#retry(from, (source) => readBatches(source, offset, maxBytes));
       const run = cutAt(found, endOffset);
+      if (run.nextOffset < endOffset && !holdsRecords(run.bytes)) {
+        // Compaction left nothing here but offsets. Some clients would ask for the same offset again and again.
+        from.lease.release();
+        return await this.#read({ ...request, offset: run.nextOffset });
+      }
       const range = { from: offset, to: run.nextOffset };
       const aborted = await abortedWithin(segments, range, (each) => this.#loadAborted(each));
       return { ...run, aborted, release: () => from.lease.release() };
@@ -325,4 +331,12 @@ function cutAt(run: BatchRun, endOffset: number): BatchRun {
     at += wholeBatchBytes(view, at);
   }
   return { bytes: run.bytes.subarray(0, at), nextOffset };
+}
+
+function holdsRecords(bytes: Uint8Array): boolean {
+  const view = viewOf(bytes);
+  for (let at = 0; at < bytes.length; at += batchBytesAt(view, at)) {
+    if (recordCountAt(view, at) > 0) return true;
+  }
+  return false;
 }

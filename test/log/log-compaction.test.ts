@@ -118,6 +118,19 @@ describe("compaction: the latest record of each key", () => {
     expect(left).toHaveLength(10);
   });
 
+  test("no read is answered by batches without records while there are some behind them", async () => {
+    const fixture = await filled({}, (index) => keyed(index < 25 ? "k" : `k${index}`, "v"));
+    await fixture.log.compact(resources);
+    const stored = await storedBatches(fixture);
+    expect(viewOf(stored[0] ?? new Uint8Array(61)).getInt32(57)).toBeGreaterThan(0);
+    for (let offset = 0; offset < 30; offset++) {
+      const read = await fixture.log.read({ offset, maxBytes: 1, upTo: "highWatermark" });
+      expect(viewOf(read.bytes).getInt32(57)).toBeGreaterThan(0);
+      expect(read.nextOffset).toBeGreaterThan(offset);
+      read.release();
+    }
+  });
+
   test("many runs: small segments become one, and the log ends where it did", async () => {
     const fixture = await filled();
     await fixture.log.compact(resources);
