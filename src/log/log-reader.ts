@@ -2,9 +2,8 @@
 
 import { viewOf } from "../base/bytes.ts";
 import { LogError } from "../base/error.ts";
-import { baseOffsetAt, nextOffsetAt } from "../record/batch-header.ts";
+import { baseOffsetAt, nextOffsetAt, recordCountAt } from "../record/batch-header.ts";
 import { wholeBatchBytes } from "../record/batch-size.ts";
-import { baseOffsetAt, batchBytesAt, nextOffsetAt, recordCountAt } from "../record/batch-header.ts";
 import { abortedWithin } from "./aborted-lookup.ts";
 import type { LogEnd } from "./active-segment.ts";
 import {
@@ -335,7 +334,7 @@ function cutAt(run: BatchRun, endOffset: number): BatchRun {
 
 function holdsRecords(bytes: Uint8Array): boolean {
   const view = viewOf(bytes);
-  for (let at = 0; at < bytes.length; at += batchBytesAt(view, at)) {
+  for (let at = 0; at < bytes.length; at += wholeBatchBytes(view, at)) {
     if (recordCountAt(view, at) > 0) return true;
   }
   return false;
