@@ -363,14 +363,9 @@ class OpenEngine implements Engine {
     };
   }
 
-  async applyRetention(): Promise<void> {
-    await this.#broker.keepHouse();
-  }
-
+  applyRetention = (): Promise<void> => this.#broker.keepHouse();
   scrub = (): Promise<void> => this.#broker.scrub();
-  async compact(): Promise<void> {
-    await this.#broker.compact();
-  }
+  compact = (): Promise<void> => this.#broker.compact();
 
   close(): Promise<void> {
     this.#closed ??= this.#close();

@@ -91,10 +91,14 @@ function planned(
 ): PlannedFile {
   const { log, file, name, from } = place;
   const { offsets, bytes, kind } = file;
-  const { mayHaveHoles } = log;
   const segment =
     offsets === null
       ? null
-      : { baseOffset: offsets.from, endOffset: offsets.to, mayHaveHoles, batchBytesMax };
+      : {
+          baseOffset: offsets.from,
+          endOffset: offsets.to,
+          mayHaveHoles: offsets.from < log.holesBelow,
+          batchBytesMax,
+        };
   return { path: `${name}/${file.name}`, from, bytes, segment, mayLink: kind === "sealed" };
 }

@@ -4,6 +4,7 @@
 
 import { LogError } from "../base/error.ts";
 import { defaultLimits } from "../log/log-options.ts";
+import { readCompaction } from "../log/compaction-file.ts";
 import { baseOffsetOfName } from "../log/segment.ts";
 import { type Disk, readWhole } from "../storage/disk.ts";
 import { decodeFormat } from "../storage/format-file.ts";
@@ -71,6 +72,7 @@ export async function backUpStopped(
 async function filesOf(disk: Disk, directory: string): Promise<readonly PlannedFile[]> {
   const names = (await disk.list(directory)).filter((name) => !unwantedName.test(name)).toSorted();
   const bases = names.flatMap((name) => baseOffsetOfName(name) ?? []);
+  const { holesBelow } = await readCompaction(disk, directory);
   const files: PlannedFile[] = [];
   for (const name of names) {
     const from = `${directory}/${name}`;
@@ -83,7 +85,7 @@ async function filesOf(disk: Disk, directory: string): Promise<readonly PlannedF
     const segment =
       base === null || next === undefined
         ? null
-        : { baseOffset: base, endOffset: next, mayHaveHoles: true, batchBytesMax };
+        : { baseOffset: base, endOffset: next, mayHaveHoles: base < holesBelow, batchBytesMax };
     files.push({ path: name, from, bytes: null, segment, mayLink: segment !== null });
   }
   return files;

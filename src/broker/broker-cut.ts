@@ -18,9 +18,12 @@ export interface BrokerCut {
 
 /**
  * Cuts every log in one turn of the event loop.
- * @throws KAFKA_STORAGE_ERROR when a partition is not well, naming it; nothing is held then.
+ *
+ * @returns Null, and nothing is held, while files of one are being replaced: `filesSettled` tells when to try again.
+ * @throws  KAFKA_STORAGE_ERROR when a partition is not well, naming it; nothing is held then.
  */
-export function cutOf(topics: Topics, atMs: number): BrokerCut {
+export function cutOf(topics: Topics, atMs: number): BrokerCut | null {
+  for (const { logOrNull } of topics.partitions()) if (logOrNull?.isChanging === true) return null;
   const logs = new Map<string, LogCut>();
   for (const partition of topics.partitions()) {
     const { logOrNull: log, directoryName } = partition;
@@ -41,4 +44,10 @@ export function cutOf(topics: Topics, atMs: number): BrokerCut {
 export async function flushAll(topics: Topics): Promise<void> {
   const logs = Array.from(topics.partitions(), (partition) => partition.logOrNull);
   await mapParallel(logs, { limit: flushesMax, work: async (log) => log?.flush() });
+}
+
+/** Resolves when no files that were being replaced at the call are any more. */
+export async function filesSettled(topics: Topics): Promise<void> {
+  const logs = Array.from(topics.partitions(), (partition) => partition.logOrNull);
+  for (const log of logs) await log?.settled();
 }

@@ -22,27 +22,25 @@ import type { DataDirectory } from "../storage/data-directory.ts";
 import type { Disk } from "../storage/disk.ts";
 import { WatchedDisk } from "../storage/watched-disk.ts";
 import type { BrokerGauges, BrokerObserver, BrokerSettings } from "./broker-settings.ts";
-import { type BrokerCut, cutOf, flushAll } from "./broker-cut.ts";
+import { type BrokerCut, cutOf, filesSettled, flushAll } from "./broker-cut.ts";
 import { Catalog, type TopicChange } from "./catalog.ts";
 import { CatalogMachine, type TopicEvent } from "./catalog-machine.ts";
 import { openMetadataPartition, startCatalog } from "./catalog-start.ts";
 import { clockWarnings, openAgeClock } from "./age-clock.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { DiskWatch } from "./disk-watch.ts";
-import { Compactor } from "./compactor.ts";
 import { Fetcher } from "./fetch.ts";
-import { Housekeeping } from "./housekeeping.ts";
 import { listOffsets } from "./list-offsets.ts";
 import type { Partition } from "./partition.ts";
 import { PartitionStore } from "./partition-store.ts";
 import { Producer } from "./produce.ts";
 import { type ConfigValues, parseConfigs, settingsOf } from "./topic-config.ts";
 import { metadataTopicName } from "./topic-name.ts";
-import { Scrubber } from "./scrubber.ts";
 import { internalConfigs, internalSettings, metadataTopic } from "./metadata-topic.ts";
 import { CatalogTopicServices } from "./topic-services.ts";
 import { Topics, unknownPartition } from "./topics.ts";
 import { closedGate, type TransactionGate } from "./transaction-gate.ts";
+import { Upkeep } from "./upkeep.ts";
 
 // Names beyond these say no more to whoever reads them.
 const problemsMax = 20;
@@ -86,9 +84,7 @@ export class Broker {
   readonly #replyBudget: ByteBudget;
   readonly #producer: Producer;
   readonly #fetcher: Fetcher;
-  readonly #housekeeping: Housekeeping;
-  readonly #scrubber: Scrubber;
-  readonly #compactor: Compactor;
+  readonly #upkeep: Upkeep;
   readonly #listeners: ((change: TopicChange) => void)[] = [];
   #gate: TransactionGate = closedGate;
   #isStopping = false;
@@ -100,21 +96,7 @@ export class Broker {
     this.#parts = parts;
     this.#appendBudget = budgetOf(options, "appends in flight", settings.inFlightBytesMax);
     this.#replyBudget = budgetOf(options, "fetch replies", settings.lentBytesMax);
-    this.#housekeeping = new Housekeeping({
-      ...options,
-      topics,
-      diskWatch,
-      ageClock,
-      intervalMs: settings.retentionCheckIntervalMs,
-      producerIdExpirationMs: settings.producerIdExpirationMs,
-    });
-    this.#scrubber = new Scrubber({
-      ...options,
-      topics,
-      bytesPerSecond: settings.scrubMibPerSecond * 1_048_576,
-      intervalMs: settings.scrubIntervalMs,
-    });
-    this.#compactor = new Compactor({ ...options, topics });
+    this.#upkeep = new Upkeep({ ...options, topics, diskWatch, ageClock });
     const { defaultPartitions, topicPartitionsMax, partitionsMax } = settings;
     this.#catalog = new Catalog({
       ...options,
@@ -123,7 +105,7 @@ export class Broker {
       topicPartitionsMax,
       partitionsMax,
       onChange: (change) => this.#tell(change),
-      onRetired: (delayMs) => this.#housekeeping.removeRetiredAfter(delayMs),
+      onRetired: (delayMs) => this.#upkeep.removeRetiredAfter(delayMs),
     });
     const onProduced = (durationMs: number): void => observer.produced(durationMs);
     this.#producer = new Producer({
@@ -304,14 +286,14 @@ export class Broker {
   /** What should be seen to before it becomes a problem, as sentences, at the last call of `problems`. */
   warnings(): readonly string[] {
     const { diskWatch, ageClock } = this.#parts;
-    const damaged = this.#scrubber.warnings();
+    const damaged = this.#upkeep.warnings();
     return [...diskWatch.warnings(), ...clockWarnings(ageClock), ...damaged];
   }
 
   /** Numbers for metrics. */
   gauges(): BrokerGauges {
     return {
-      ...this.#scrubber.gauges(),
+      ...this.#upkeep.gauges(),
       topics: this.liveTopics.count,
       partitions: this.liveTopics.partitionCount,
       inFlightBytes: this.#appendBudget.takenBytes,
@@ -322,37 +304,39 @@ export class Broker {
       diskLevel: this.#parts.diskWatch.level,
       diskStalledMs: this.#parts.diskWatch.stalledMs,
       clockDoubtedMs: this.#parts.ageClock.doubtedMs,
-      compaction: this.#compactor.gauges(),
     };
   }
 
   /** Every log at one instant in which no topic changes. @throws KAFKA_STORAGE_ERROR, DISK_FULL, as `cutOf` */
   async cut(): Promise<BrokerCut> {
     await flushAll(this.liveTopics);
-    return this.#catalog.still(() => cutOf(this.liveTopics, this.#options.clock.nowMs()));
+    const { clock } = this.#options;
+    for (;;) {
+      const cut = await this.#catalog.still(() => cutOf(this.liveTopics, clock.nowMs()));
+      if (cut !== null) return cut;
+      await filesSettled(this.liveTopics);
+    }
   }
 
   /** Begins housekeeping: once all who need old records have said so (`Log.hold`), for the first round is now. */
   beginHousekeeping(): void {
     void this.#parts.diskWatch.look();
-    this.#housekeeping.start();
-    this.#scrubber.start();
-    this.#compactor.start();
+    this.#upkeep.start();
   }
 
   /** A round of retention now, instead of at the next interval. */
-  async keepHouse(): Promise<void> {
-    await this.#housekeeping.run();
+  keepHouse(): Promise<void> {
+    return this.#upkeep.keepHouse();
   }
 
   /** A look through all sealed segments now. */
   scrub(): Promise<void> {
-    return this.#scrubber.run();
+    return this.#upkeep.scrub();
   }
 
   /** Compacts what is due now, instead of at the next interval. */
-  async compact(): Promise<void> {
-    await this.#compactor.run();
+  compact(): Promise<void> {
+    return this.#upkeep.compact();
   }
 
   /** Refuses new work with SERVER_STOPPING; parked fetches answer with what there is. */
@@ -361,10 +345,8 @@ export class Broker {
     this.#isStopping = true;
     this.#appendBudget.close();
     await this.#fetcher.close();
-    await this.#scrubber.close();
     await this.#catalog.close();
-    this.#compactor.stop();
-    await this.#housekeeping.close();
+    await this.#upkeep.stop();
   }
 
   /**
@@ -381,7 +363,7 @@ export class Broker {
     const partitions = [...topics.partitions()];
     const wasWell = partitions.every((partition) => partition.health().state === "ok");
     const failureCount = await store.close(partitions);
-    await this.#compactor.close();
+    await this.#upkeep.ended();
     try {
       await checkpointer.write();
       if (wasWell && failureCount === 0) await data.markClean();
@@ -400,7 +382,7 @@ export class Broker {
   }
 
   #tell(change: TopicChange): void {
-    this.#compactor.topicChanged(change.name);
+    this.#upkeep.topicChanged(change.name);
     for (const listener of this.#listeners) listener(change);
   }
 }

@@ -10,7 +10,7 @@ export interface SegmentRange {
   readonly baseOffset: number;
   /** Where the last batch ends. */
   readonly endPosition: number;
-  /** No offset at or above this: the base of the next segment, or the end of the log. */
+  /** The last batch ends here: the base of the next segment, or the end of the log. */
   readonly endOffset: number;
   /** True where compaction may have left holes between offsets; else one is damage. */
   readonly mayHaveHoles: boolean;
@@ -78,7 +78,8 @@ export async function verifyBatches(
     }
     onBatch?.(walk);
   }
-  return walk.nextOffset < endOffset && !mayHaveHoles ? rest("length") : null;
+  // A compacted segment, too, ends where the next one begins.
+  return walk.nextOffset < endOffset ? rest("length") : null;
 }
 
 // What a large piece does not give, the part that is needed may: so the place is that of a batch.

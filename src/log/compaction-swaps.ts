@@ -54,7 +54,7 @@ export class CompactionSwaps {
    */
   async swap(copy: SegmentCopy, { segments, range }: SegmentGroup): Promise<boolean> {
     const { state, retention, keeper } = this.#parts;
-    return retention.alone(async () => {
+    const swap = async (): Promise<boolean> => {
       const isThere = segments.every(({ segment }) => !segment.isRemoved);
       if (!isThere || state.isClosed || state.health.state !== "ok") return false;
       await keeper.replaceFiles(range, async (isUsed) => {
@@ -62,7 +62,9 @@ export class CompactionSwaps {
         await this.#writeDerived(segment, copy, isUsed);
       });
       return true;
-    });
+    };
+    // A backup takes files by their names.
+    return retention.alone(() => state.pins.change(swap));
   }
 
   async #replace(copy: SegmentCopy, { segments, range }: SegmentGroup): Promise<Segment> {

@@ -109,6 +109,7 @@ export class LogCompaction {
         const known = { ...before, ...change, holesBelow };
         await writeCompaction(disk, directory, known);
         this.#known = known;
+        this.#parts.state.holesBelow = holesBelow;
       },
     };
   }

@@ -2,6 +2,7 @@
 
 import type { Disk } from "../storage/disk.ts";
 import type { LogEnd } from "./active-segment.ts";
+import { compactionFileName } from "./compaction-file.ts";
 import type { LogState } from "./log-state.ts";
 import type { LogCheckpoint } from "./log-types.ts";
 import { baseOffsetOfDerivedName, baseOffsetOfName, offsetOfSnapshotName } from "./segment.ts";
@@ -16,8 +17,8 @@ export interface LogCut {
   readonly bases: readonly number[];
   /** What readers could see then ends here; the position is in the active segment. */
   readonly end: LogEnd;
-  /** Whether offsets may be missing between two batches. */
-  readonly mayHaveHoles: boolean;
+  /** Batches may be missing inside segments below this offset. */
+  readonly holesBelow: number;
   /** Lets the names go; calling it twice is harmless. */
   release(): void;
 }
@@ -41,7 +42,7 @@ export function cutLog(state: LogState, checkpoint: LogCheckpoint): LogCut {
     checkpoint,
     bases: state.segments.all.map((segment) => segment.baseOffset),
     end: state.visible,
-    mayHaveHoles: state.mayHaveHoles,
+    holesBelow: state.holesBelow,
     release: state.pins.take(),
   };
 }
@@ -76,5 +77,5 @@ function fileOfCut(name: string, { bases, end }: LogCut): CutFile | null {
     const isWanted = derivedBase !== activeBase || name.endsWith(".txnindex");
     return isWanted && bases.includes(derivedBase) ? beside : null;
   }
-  return name === "partition.metadata" ? beside : null;
+  return name === "partition.metadata" || name === compactionFileName ? beside : null;
 }

@@ -60,6 +60,8 @@ export interface RecoveredLog {
   readonly hasProducers: boolean;
   /** What the directory held. */
   readonly content: DirectoryContent;
+  /** Batches may be missing inside segments below this offset. */
+  readonly holesBelow: number;
 }
 
 // How far the log can be believed: to `end`, which lies in `segment`; `damage` says why not further.
@@ -101,7 +103,7 @@ export async function recoverLog(options: LogOptions): Promise<RecoveredLog> {
   if (finding.damage === null) {
     const health = { state: "ok" } as const;
     const { end, hasProducers } = finding;
-    return { segments, end, logStartOffset, health, checkpoint, content, hasProducers };
+    return { segments, end, logStartOffset, health, checkpoint, content, hasProducers, holesBelow };
   }
   options.logger.error({ directory: options.directory, end: finding.end }, finding.damage);
   return {
@@ -112,6 +114,7 @@ export async function recoverLog(options: LogOptions): Promise<RecoveredLog> {
     checkpoint,
     content,
     hasProducers: finding.hasProducers,
+    holesBelow,
   };
 }
 

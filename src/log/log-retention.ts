@@ -149,7 +149,7 @@ export class LogRetention {
   async #putAwayLater(removed: readonly Segment[]): Promise<void> {
     const { state } = this.#parts;
     await state.pins.free();
-    await this.#alone(async () => {
+    await this.alone(async () => {
       if (!state.isClosed) await this.#putAway(removed);
     });
   }

@@ -41,15 +41,25 @@ export interface ScrubResult {
   readonly rebuiltIndexes: number;
 }
 
+/** The parts of a log that are looked at. */
+export interface ScrubParts {
+  readonly state: LogState;
+  readonly keeper: ProducerKeeper;
+  /** Runs work while no segment is removed or replaced. */
+  alone<Result>(work: () => Promise<Result>): Promise<Result>;
+}
+
 /** The looking after one log's sealed segments. */
 export class LogScrub {
   readonly #state: LogState;
   readonly #keeper: ProducerKeeper;
+  readonly #alone: ScrubParts["alone"];
   readonly #damage = new Map<Segment, LogDamage>();
 
-  constructor(state: LogState, keeper: ProducerKeeper) {
+  constructor({ state, keeper, alone }: ScrubParts) {
     this.#state = state;
     this.#keeper = keeper;
+    this.#alone = alone;
   }
 
   /** Damaged segments that are part of the log now, by the last look at each. */
@@ -82,7 +92,8 @@ export class LogScrub {
     const { disk } = this.#state.options;
     let file: DiskFile;
     try {
-      file = await disk.open(segment.logPath, "read");
+      // Not while it is being put in place under another name.
+      file = await this.#alone(() => disk.open(segment.logPath, "read"));
     } catch (error) {
       // Too many open files, say, is nothing that the segment has done.
       if (systemCodeOf(error) !== "ENOENT" && systemCodeOf(error) !== "EIO") throw error;
@@ -114,7 +125,8 @@ export class LogScrub {
   }
 
   #rangeOf({ baseOffset }: Segment, endOffset: number) {
-    const { mayHaveHoles, options } = this.#state;
+    const { holesBelow, options } = this.#state;
+    const mayHaveHoles = baseOffset < holesBelow;
     return { baseOffset, endOffset, mayHaveHoles, batchBytesMax: options.limits.unsyncedBytesMax };
   }
 
@@ -143,9 +155,13 @@ export class LogScrub {
       intervalBytes: config.indexIntervalBytes,
       batchBytesMax: options.limits.unsyncedBytesMax,
     });
-    if (segment.isRemoved || this.#state.isClosed) return;
     indexes.seal();
-    await writeIndexes(segment, indexes, { disk, logger, isSynced: true });
+    const isWritten = await this.#alone(async () => {
+      if (segment.isRemoved || this.#state.isClosed) return false;
+      await writeIndexes(segment, indexes, { disk, logger, isSynced: true });
+      return true;
+    });
+    if (!isWritten) return;
     // Whoever reads next takes the new ones; who reads now notices by itself when one leads astray.
     files.forget(segment.logPath);
     segment.maxTimestampMs = null;
@@ -156,7 +172,7 @@ export class LogScrub {
     const { disk, logger } = this.#state.options;
     const isThere = ((await disk.sizeOf(segment.transactionIndexPath)) ?? 0) > 0;
     if (abortCount === 0 && !isThere) return 0;
-    if (!(await this.#keeper.repairAborted(segment))) return 0;
+    if (!(await this.#alone(() => this.#keeper.repairAborted(segment)))) return 0;
     const facts = { file: segment.transactionIndexPath };
     logger.warn(facts, "a transaction index was not that of its segment: made again");
     return 1;

@@ -21,6 +21,8 @@ export interface LogStateParts {
   readonly logStartOffset: number;
   readonly health: LogHealth;
   readonly producers: ProducerStates;
+  /** See `LogState.holesBelow`. */
+  readonly holesBelow: number;
 }
 
 /** The mutable heart of a log. */
@@ -36,6 +38,8 @@ export class LogState {
   visible: LogEnd;
   logEndOffset: number;
   isClosed = false;
+  /** Compaction may have left out batches inside segments below this offset; above it a missing one is damage. */
+  holesBelow: number;
   /** Offsets from which on somebody needs the records, by who. Age and size remove nothing from the lowest on. */
   readonly holds = new Map<string, number>();
   /** Held while the files are taken by name: removed segments then keep theirs until later. */
@@ -52,6 +56,7 @@ export class LogState {
     this.logStartOffset = parts.logStartOffset;
     this.visible = parts.active.durable;
     this.logEndOffset = parts.active.durable.offset;
+    this.holesBelow = parts.holesBelow;
     this.#health = parts.health;
   }
 
@@ -81,11 +86,6 @@ export class LogState {
     const { offset, position } = this.active.durable;
     const segmentBase = this.active.segment.baseOffset;
     return { recoveryPoint: offset, logStartOffset: this.logStartOffset, segmentBase, position };
-  }
-
-  /** Whether offsets may be missing between two batches: nothing that a log does leaves such holes. */
-  get mayHaveHoles(): boolean {
-    return false;
   }
 
   /** Adds a listener; returns the function that takes it away. */

@@ -73,16 +73,21 @@ export class Log {
       logStartOffset,
       health,
       producers: states,
+      holesBelow: recovered.holesBelow,
     });
     this.#keeper = new ProducerKeeper(this.#state, producers, recovered.checkpoint);
     this.#writer = new LogWriter(this.#state, this.#keeper);
     this.#reader = new LogReader(this.#state, this.#keeper);
-    this.#scrub = new LogScrub(this.#state, this.#keeper);
     this.#retention = new LogRetention({
       state: this.#state,
       writer: this.#writer,
       reader: this.#reader,
       keeper: this.#keeper,
+    });
+    this.#scrub = new LogScrub({
+      state: this.#state,
+      keeper: this.#keeper,
+      alone: (work) => this.#retention.alone(work),
     });
     this.#compaction = new LogCompaction({
       state: this.#state,
@@ -237,9 +242,19 @@ export class Log {
     else this.#state.holds.set(holder, offset);
   }
 
+  /** True while files are being replaced: there must be no cut. */
+  get isChanging(): boolean {
+    return this.#state.pins.areChanging;
+  }
+
   /** The log as it is at this instant, for a backup; its files keep their names until the cut is released. */
   cut(): LogCut {
     return cutLog(this.#state, this.checkpoint());
+  }
+
+  /** Resolves when no files are being replaced. */
+  settled(): Promise<void> {
+    return this.#state.pins.settled();
   }
 
   /** Resolves when no cut is held any more. */

@@ -64,6 +64,55 @@ describe("backups: what happens meanwhile", () => {
     return { ...world, values };
   }
 
+  const compacted = { ...small, "cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.01" };
+  async function fill(engine: Engine, from: number): Promise<void> {
+    for (let index = 0; index < 40; index++) {
+      const values = [`${from + index}`.padEnd(1000, ".")];
+      await produce(engine, { topic: "t", key: `k${index % 5}`, values });
+    }
+  }
+
+  async function latest(engine: Engine): Promise<readonly string[]> {
+    const values = await readValues(engine, "t");
+    return values.slice(-5).map((value) => value?.replaceAll(".", "") ?? "");
+  }
+
+  test.each([["link"], ["rename"]] as const)(
+    "compaction comes while a %s is under way: the backup has the last value of each key, and is whole",
+    async (kind) => {
+      const disk = new FaultyDisk();
+      const { engine, clock } = await openTestEngine({ disk });
+      await createTopic(engine, "t", { configs: compacted });
+      await fill(engine, 0);
+      await engine.compact();
+      await fill(engine, 100);
+      const isSwap = kind === "rename";
+      const goOn = disk.hold({ kind, path: isSwap ? /t-0\/.*swap/ : /t-0/ });
+      const reach = async (): Promise<void> => {
+        while (disk.operations.at(-1)?.kind !== kind) await turn();
+      };
+      let compacting: Promise<void> | null = isSwap ? engine.compact() : null;
+      if (isSwap) await reach();
+      await engine.services.backups.begin("/backup");
+      if (!isSwap) await reach();
+      compacting ??= engine.compact();
+      for (let turns = 0; turns < 50; turns++) await turn();
+      goOn();
+      expect(await ended(engine)).toMatchObject({ state: "done", problem: null });
+      await compacting;
+      expect(engine.gauges().compaction).toMatchObject({ runs: 2, errors: 0 });
+      await engine.scrub();
+      expect(engine.gauges().damagedSegments).toBe(0);
+      expect(await latest(engine)).toEqual(["135", "136", "137", "138", "139"]);
+      await engine.close();
+      const copy = await restored(disk, clock);
+      expect(await latest(copy)).toEqual(["135", "136", "137", "138", "139"]);
+      await copy.scrub();
+      expect(copy.gauges().damagedSegments).toBe(0);
+      await copy.close();
+    },
+  );
+
   test("segments are trimmed and the topic deleted while they are read: the backup has them all", async () => {
     const { engine, disk, clock, values } = await filled();
     const goOn = disk.hold({ kind: "link", path: /t-0/ });

@@ -31,3 +31,36 @@ test("file pins: whoever waits goes on waiting when they are taken again in the 
   await settle();
   expect(isFree).toBe(true);
 });
+
+test("file pins: a change waits until nobody holds them, and nobody can take them meanwhile", async () => {
+  const pins = new FilePins();
+  const letGo = pins.take();
+  const seen: string[] = [];
+  let end = (): void => undefined;
+  const change = (name: string) => async (): Promise<void> => {
+    seen.push(`${name} begins`);
+    await new Promise<void>((resolve) => (end = resolve));
+    seen.push(`${name} ends`);
+  };
+  const first = pins.change(change("first"));
+  const second = pins.change(change("second"));
+  await settle();
+  expect([seen, pins.areChanging]).toEqual([[], false]);
+  letGo();
+  await settle();
+  expect([seen, pins.areChanging]).toEqual([["first begins"], true]);
+  expect(() => pins.take()).toThrow(/changing/);
+  let isSettled = false;
+  void pins.settled().then(() => (isSettled = true));
+  await settle();
+  expect(isSettled).toBe(false);
+  end();
+  await first;
+  await settle();
+  expect(seen).toEqual(["first begins", "first ends", "second begins"]);
+  end();
+  await second;
+  await settle();
+  expect([isSettled, pins.areChanging]).toEqual([true, false]);
+  pins.take()();
+});

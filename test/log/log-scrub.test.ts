@@ -160,7 +160,7 @@ describe("scrub: indexes", () => {
       for (let count = 0; count < 4; count++) await log.append([batchOfSize(400)]).durable;
       const path = fileOf(0, ".txnindex");
       const before = disk.contents(path) ?? new Uint8Array();
-      expect(before.length).toBe(68);
+      expect(before.length).toBe(80);
       if (what === "missing") await disk.remove(path);
       else if (what === "shorter") disk.setContents(path, before.subarray(0, 34));
       else flip(disk, path, 9);

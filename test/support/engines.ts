@@ -51,6 +51,8 @@ export async function createTopic(
 export interface Produce {
   readonly topic: string;
   readonly partition?: number;
+  /** Of all values. */
+  readonly key?: string;
   readonly values: readonly string[];
   readonly acks?: RequiredAcks;
   readonly expectedEndOffset?: number;
@@ -58,8 +60,8 @@ export interface Produce {
 
 /** Produces the values as one batch. */
 export async function produce(engine: Engine, call: Produce): Promise<ProducePartitionResult> {
-  const { topic, partition = 0, values, acks = -1, expectedEndOffset = null } = call;
-  const batches = [batchOf(values.map((value) => ({ value })))];
+  const { topic, partition = 0, key = null, values, acks = -1, expectedEndOffset = null } = call;
+  const batches = [batchOf(values.map((value) => ({ key, value })))];
   const partitions = [{ topic, partition, batches, expectedEndOffset }];
   const [result] = await engine.services.data.produce({ acks, partitions });
   if (result === undefined) throw new Error("no result");

@@ -56,6 +56,11 @@ export class SnapshotDisk implements Disk {
     return this.#disk.rename(from, to);
   }
 
+  link(from: string, to: string): Promise<boolean> {
+    this.#snap();
+    return this.#disk.link(from, to);
+  }
+
   remove(path: string): Promise<void> {
     this.#snap();
     return this.#disk.remove(path);
