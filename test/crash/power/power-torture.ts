@@ -166,7 +166,7 @@ class PowerTorture {
     if (isExact) this.#exact++;
     if (isStarting) this.#starting++;
     const kind = isStarting ? "starting" : isExact ? "exact" : "smeared";
-    const found = await this.#look(copy, upTo);
+    const found = await this.#look(copy, { upTo, isSmeared: !isExact });
     // A copy of a disk that goes on working may have a file's new name without its bytes, which no device leaves. The
     // checkpoint is derived, and what it says is no longer believed.
     const problems = isExact ? found : found.filter((each) => !each.includes(checkpointIsTorn));
@@ -176,7 +176,10 @@ class PowerTorture {
     context.rise();
   }
 
-  async #look(image: string, upTo: number): Promise<readonly string[]> {
+  async #look(
+    image: string,
+    { upTo, isSmeared }: { readonly upTo: number; readonly isSmeared: boolean },
+  ): Promise<readonly string[]> {
     const { folder, kind } = this.#options;
     let mounted: Mounted | null = null;
     let server: ServerProcess | null = null;
@@ -185,7 +188,7 @@ class PowerTorture {
       const problems = (await damageIn(this.#startCopy.dataDir)).map((each) => `check: ${each}`);
       server = await ServerProcess.start(this.#startCopy);
       this.#readyMsMax = Math.max(this.#readyMsMax, server.readyMs);
-      const scope = { endpoints: this.#copy, eras: this.#eras, upTo, isLive: false };
+      const scope = { endpoints: this.#copy, eras: this.#eras, upTo, isLive: false, isSmeared };
       const found = await audit(this.#ledger, scope);
       this.#checked += found.records;
       problems.push(...found.problems);
