@@ -159,10 +159,12 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       initialRebalanceDelayMs: settings.groupInitialRebalanceDelayMs,
       offsetsRetentionMs: settings.offsetsRetentionMs,
     };
-    groups = await openGroups(broker, { ...seams, limits });
+    const snapshotGrowthBytes = settings.stateSnapshotBytes;
+    groups = await openGroups(broker, { ...seams, limits, snapshotGrowthBytes });
     steps.ended("groups");
     const transactions = await openTransactions(broker, {
       ...seams,
+      snapshotGrowthBytes,
       offsets: participantOf(groups),
       limits: {
         ...defaultTransactionLimits,
@@ -171,7 +173,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       },
     });
     steps.ended("transactions");
-    const shares = await openShares(broker, { ...seams, transactions });
+    const shares = await openShares(broker, { ...seams, transactions, snapshotGrowthBytes });
     steps.ended("queues");
     const isTaken = (group: string): Promise<boolean> => isConsumerGroup(groups, group);
     const about = brokerServices({
@@ -211,6 +213,7 @@ async function openGroups(
     readonly random: Random;
     readonly logger: Logger;
     readonly limits: GroupLimits;
+    readonly snapshotGrowthBytes: number;
   },
 ): Promise<GroupServicesOver> {
   const partition = await broker.internalPartition(offsetsTopicName);
@@ -220,7 +223,7 @@ async function openGroups(
     log: new LogStateLog(partition.log()),
     topics: (name) => broker.liveTopics.find(name)?.listing ?? null,
     topicNames: () => clientTopicNames(broker),
-    snapshotGrowthBytes: null,
+    snapshotGrowthBytes: seams.snapshotGrowthBytes,
   });
   broker.onTopicChange(({ kind, name, topicId }) => {
     if (kind === "deleted") groups.topicDeleted(name, topicId);
@@ -236,6 +239,7 @@ async function openTransactions(
     readonly clock: Clock;
     readonly logger: Logger;
     readonly limits: TransactionLimits;
+    readonly snapshotGrowthBytes: number;
   },
 ): Promise<TransactionServicesOver> {
   const partition = await broker.internalPartition(transactionsTopicName);
@@ -244,7 +248,7 @@ async function openTransactions(
     ageClock: broker.ageClock,
     log: new LogStateLog(partition.log()),
     markers: markerWriterOf(broker),
-    snapshotGrowthBytes: null,
+    snapshotGrowthBytes: seams.snapshotGrowthBytes,
   });
   broker.setTransactionGate(transactions.gate);
   return transactions;
@@ -254,6 +258,7 @@ async function openShares(
   broker: Broker,
   parts: {
     readonly transactions: TransactionServicesOver;
+    readonly snapshotGrowthBytes: number;
     readonly clock: Clock;
     readonly random: Random;
     readonly logger: Logger;
@@ -270,7 +275,7 @@ async function openShares(
     source: brokerSource(broker),
     producerId: () => transactions.initProducerId({ transactionalId: null, ...noTransaction }),
     share: new LoopShare(seams.clock),
-    snapshotGrowthBytes: null,
+    snapshotGrowthBytes: seams.snapshotGrowthBytes,
   });
 }
 

@@ -52,6 +52,10 @@ export interface BrokerSettings extends DiskMarks {
   readonly scrubMibPerSecond: number;
   /** Time from the begin of one look through all of them to the next. */
   readonly scrubIntervalMs: number;
+  /** Segments of the server's own topics, as they are made; what exists keeps its size. */
+  readonly stateSegmentBytes: number;
+  /** How much the log of a state machine grows, at the least, before its whole state is written again and it is cut. */
+  readonly stateSnapshotBytes: number;
 }
 
 /** What holds when nothing else is said. */
@@ -83,6 +87,8 @@ export const defaultBrokerSettings: BrokerSettings = {
   diskStallMs: 10_000,
   scrubMibPerSecond: 8,
   scrubIntervalMs: 86_400_000,
+  stateSegmentBytes: 16 * MiB,
+  stateSnapshotBytes: 4 * MiB,
 };
 
 /** Hears what a broker does, as numbers for metrics. Called synchronously; must not throw. */

@@ -36,7 +36,7 @@ import { PartitionStore } from "./partition-store.ts";
 import { Producer } from "./produce.ts";
 import { type ConfigValues, parseConfigs, settingsOf } from "./topic-config.ts";
 import { metadataTopicName } from "./topic-name.ts";
-import { internalConfigs, internalSettings, metadataTopic } from "./metadata-topic.ts";
+import { internalConfigsOf, metadataTopic } from "./metadata-topic.ts";
 import { CatalogTopicServices } from "./topic-services.ts";
 import { Topics, unknownPartition } from "./topics.ts";
 import { closedGate, type TransactionGate } from "./transaction-gate.ts";
@@ -173,6 +173,8 @@ export class Broker {
     const diskWatch = new DiskWatch(watching);
     const held = { files, checkpointer, limits, room: diskWatch };
     const store = new PartitionStore({ ...options, ...held, ageClock });
+    const internalConfigs = internalConfigsOf(settings);
+    const internalSettings = settingsOf(internalConfigs, new Map());
     const metadata = await openMetadataPartition({ store, data }, internalSettings);
     try {
       const machine = new CatalogMachine();
@@ -182,7 +184,7 @@ export class Broker {
         log: new LogStateLog(metadata.log()),
         clock,
         logger,
-        snapshotGrowthBytes: null,
+        snapshotGrowthBytes: settings.stateSnapshotBytes,
         onLoaded: null,
       });
       options.steps?.ended("catalog");
@@ -199,7 +201,7 @@ export class Broker {
       };
       await startCatalog({ ...options, ...parts, serverDefaults });
       options.steps?.ended("partitions");
-      topics.set(metadataTopic(metadata));
+      topics.set(metadataTopic(metadata, internalConfigs));
       const broker = new Broker(options, { ...parts, serverDefaults });
       onShort = () => void broker.keepHouse();
       // What recovery made durable needs no second scan should this process die as well.
@@ -229,7 +231,7 @@ export class Broker {
   async internalPartition(name: string): Promise<Partition> {
     const existing = this.liveTopics.findPartition(name, 0);
     if (existing !== null) return existing;
-    const configs = Object.fromEntries(internalConfigs);
+    const configs = Object.fromEntries(internalConfigsOf(this.#options.settings));
     const request = { name, partitionCount: 1, configs, validateOnly: false };
     const { topic } = await this.#catalog.create(request);
     const [partition] = topic.partitions;

@@ -82,14 +82,22 @@ interface Hold {
 /** Faults, holds and the order of effects of one disk. */
 export class FaultPlans {
   readonly #schedule: Random | null;
+  readonly #latency: ((call: Call) => Promise<void> | null) | null;
   readonly #faults = new Set<ActiveFault>();
   readonly #holds = new Set<Hold>();
   readonly #waiting: (() => void)[] = [];
   #isDead = false;
 
-  /** @param schedule Dice for the order of effects; null keeps the order of calls. */
-  constructor(schedule: Random | null) {
+  /**
+   * @param schedule Dice for the order of effects; null keeps the order of calls.
+   * @param latency  Asked as each call begins: its effect comes when the promise has resolved; null is at once.
+   */
+  constructor(
+    schedule: Random | null,
+    latency: ((call: Call) => Promise<void> | null) | null = null,
+  ) {
     this.#schedule = schedule;
+    this.#latency = latency;
   }
 
   /** True when every further call is refused. */
@@ -136,6 +144,8 @@ export class FaultPlans {
     for (const hold of this.#holds) {
       if (matches(hold.pattern, call)) await hold.released;
     }
+    const wait = this.#latency?.(call) ?? null;
+    if (wait !== null) await wait;
     await this.#turn();
     if (this.#isDead) throw deadDiskError(call);
     if (effect === "halt-after") {

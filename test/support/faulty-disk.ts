@@ -47,6 +47,8 @@ export interface FaultyDiskOptions {
   readonly capacityBytes?: number;
   /** Given: calls take effect in an order drawn from it, one a turn of the event loop. */
   readonly schedule?: Random | null;
+  /** Given: asked as each call begins; the call takes effect when the promise has resolved, null is at once. */
+  readonly latency?: ((call: Operation) => Promise<void> | null) | null;
 }
 
 const crashModes: readonly CrashMode[] = ["none", "all", "prefix", "subset", "garbage"];
@@ -73,7 +75,7 @@ export class FaultyDisk implements Disk {
     this.#tree = from.tree;
     this.#sequence = from.sequence;
     this.capacityBytes = options.capacityBytes ?? Number.POSITIVE_INFINITY;
-    this.#plans = new FaultPlans(options.schedule ?? null);
+    this.#plans = new FaultPlans(options.schedule ?? null, options.latency ?? null);
   }
 
   /** Every call so far, in the order made. */

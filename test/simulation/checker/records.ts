@@ -1,0 +1,331 @@
+// What is promised of records: acknowledged ones are there, once, unchanged, in order, at their offsets; nothing is
+// invented; an offset has one record for ever; what readers may see only grows.
+
+import { contentOf, type EventOf, type SendMode, type SimEvent } from "../history.ts";
+import type { Report } from "./report.ts";
+import type { TransactionRule } from "./transactions.ts";
+
+interface Attempt {
+  readonly mode: SendMode;
+  readonly transaction: string | null;
+  /** Offsets below were acknowledged before it was sent first. */
+  readonly floor: number;
+  lastLife: number;
+  count: number;
+  readonly offsets: Set<number>;
+}
+
+interface Log {
+  readonly name: string;
+  /** What lies at an offset; null: a control record. */
+  readonly known: Map<number, string | null>;
+  /** Answered when written: gone with the power, perhaps. */
+  readonly written: Map<number, string>;
+  readonly attempts: Map<string, Attempt>;
+  highWatermark: number;
+  logStart: number;
+  ackedEnd: number;
+  /** The first high watermark seen in this life of the server: what earlier lives left lies below. */
+  lifeEnd: number | null;
+  trimmedTo: number;
+  keepMs: number | null;
+  /** Records that others than the simulation's producers write. */
+  isForeign: boolean;
+}
+
+interface Search {
+  readonly log: Log;
+  readonly time: number;
+  readonly end: number;
+}
+
+type Ask = EventOf<"ask"> & {
+  readonly highWatermark: number;
+  readonly logStart: number;
+  readonly life: number;
+};
+
+/** Told of every record that is known at an offset for the first time. */
+export type RecordListener = (place: string, offset: number, content: string) => void;
+
+/** The rules of partitions. */
+export class RecordRule {
+  readonly #report: Report;
+  readonly #transactions: TransactionRule;
+  readonly #logs = new Map<string, Log>();
+  readonly #sends = new Map<number, EventOf<"send">>();
+  readonly #asks = new Map<number, Ask>();
+  readonly #searches = new Map<number, Search>();
+  readonly #told: { readonly search: Search; readonly offset: number }[] = [];
+  readonly #listeners: RecordListener[] = [];
+  #life = 0;
+  #wallMsMax = 0;
+
+  constructor(report: Report, transactions: TransactionRule) {
+    this.#report = report;
+    this.#transactions = transactions;
+  }
+
+  /** Calls `listener` for each record when its offset becomes known. */
+  onRecord(listener: RecordListener): void {
+    this.#listeners.push(listener);
+  }
+
+  /** The server writes to this place by itself. */
+  foreign(place: string): void {
+    this.#logOf(place).isForeign = true;
+  }
+
+  take(event: SimEvent): void {
+    this.#wallMsMax = Math.max(this.#wallMsMax, event.wallMs);
+    switch (event.type) {
+      case "send":
+        this.#sending(event);
+        break;
+      case "sent":
+        this.#sent(event);
+        break;
+      case "ask": {
+        const { highWatermark, logStart } = this.#logOf(event.place);
+        this.#asks.set(event.op, { ...event, highWatermark, logStart, life: this.#life });
+        break;
+      }
+      case "read":
+        this.#read(event);
+        break;
+      case "ask-time": {
+        const log = this.#logOf(event.place);
+        this.#searches.set(event.op, { log, time: event.time, end: log.highWatermark });
+        break;
+      }
+      case "told-time": {
+        const search = this.#searches.get(event.op);
+        if (search !== undefined) this.#told.push({ search, offset: event.offset });
+        break;
+      }
+      case "trim": {
+        const log = this.#logOf(event.place);
+        log.trimmedTo = Math.max(log.trimmedTo, event.offset);
+        break;
+      }
+      case "retention":
+        this.#logOf(event.place).keepMs = event.keepMs;
+        break;
+      case "stopped":
+        this.#stopped(event.how === "power");
+        break;
+      case "fault":
+        this.#forgetWritten();
+        break;
+      default:
+        break;
+    }
+  }
+
+  /** The history is over: searches by time are held against all that is known now. */
+  end(): void {
+    for (const { search, offset } of this.#told) this.#checkSearch(search, offset);
+  }
+
+  /** A record has been seen at an offset, where anybody may see it. */
+  learn(place: string, offset: number, content: string): void {
+    const log = this.#logOf(place);
+    const at = `${place} at ${offset}`;
+    const there = log.known.get(offset);
+    if (there === content) return;
+    if (there !== undefined) {
+      const detail = `${at}: ${short(there)}, then ${short(content)}`;
+      this.#report("an offset has one record for ever", detail);
+      return;
+    }
+    log.known.set(offset, content);
+    if (!log.isForeign) this.#checkAttempt(log, offset, content);
+    for (const listener of this.#listeners) listener(place, offset, content);
+  }
+
+  #checkAttempt(log: Log, offset: number, content: string): void {
+    const at = `${log.name} at ${offset}: ${short(content)}`;
+    const attempt = log.attempts.get(content);
+    if (attempt === undefined) {
+      this.#report("nothing is invented or changed", at);
+      return;
+    }
+    attempt.offsets.add(offset);
+    const most = attempt.mode === "plain" ? attempt.count : 1;
+    if (attempt.offsets.size > most) {
+      const offsets = [...attempt.offsets].join();
+      this.#report("a record is there as often as it was sent", `${at}, of ${offsets}`);
+    }
+    if (offset < attempt.floor) {
+      this.#report(
+        "records are in the order of their answers",
+        `${at}, sent after ${attempt.floor}`,
+      );
+    }
+    if (log.lifeEnd !== null && offset >= log.lifeEnd && attempt.lastLife < this.#life) {
+      this.#report("what a stop took stays away", at);
+    }
+  }
+
+  #sending({ op, place, contents, mode, transaction, ...rest }: EventOf<"send">): void {
+    const log = this.#logOf(place);
+    this.#sends.set(op, { op, place, contents, mode, transaction, ...rest });
+    for (const content of contents) {
+      const attempt = log.attempts.get(content);
+      if (attempt === undefined) {
+        const fresh = { mode, transaction, floor: log.ackedEnd, offsets: new Set<number>() };
+        log.attempts.set(content, { ...fresh, count: 1, lastLife: this.#life });
+      } else {
+        attempt.count++;
+        attempt.lastLife = this.#life;
+      }
+    }
+  }
+
+  #sent({ op, baseOffset }: EventOf<"sent">): void {
+    const send = this.#sends.get(op);
+    if (send === undefined) return;
+    const log = this.#logOf(send.place);
+    for (const [index, content] of send.contents.entries()) {
+      const offset = baseOffset + index;
+      if (send.durable) this.learn(send.place, offset, content);
+      else log.written.set(offset, content);
+    }
+    if (!send.durable) return;
+    const end = baseOffset + send.contents.length;
+    log.ackedEnd = Math.max(log.ackedEnd, end);
+    log.highWatermark = Math.max(log.highWatermark, end);
+  }
+
+  #read(event: EventOf<"read">): void {
+    const ask = this.#asks.get(event.op);
+    if (ask === undefined) return;
+    const log = this.#logOf(ask.place);
+    const about = `${ask.place} from ${ask.from}`;
+    this.#checkPositions(log, ask, event);
+    const seen = new Map<number, string>();
+    for (const { offset, content } of event.records) {
+      seen.set(offset, content);
+      this.learn(ask.place, offset, content);
+    }
+    const limit = ask.committedOnly ? event.stableEnd : event.highWatermark;
+    if (event.end > limit && event.end > ask.from) {
+      this.#report("nobody sees what is not durable", `${about}: ${event.end} beyond ${limit}`);
+    }
+    if (event.end === ask.from && limit > ask.from) {
+      this.#report("what can be read is read", `${about}: nothing, though there is ${limit}`);
+    }
+    for (let offset = Math.max(ask.from, event.logStart); offset < event.end; offset++) {
+      this.#checkOffset({ log, ask, offset, seen });
+    }
+    log.highWatermark = Math.max(log.highWatermark, event.highWatermark);
+    log.logStart = Math.max(log.logStart, event.logStart);
+    // An answer may be slow, and its server gone.
+    if (ask.life === this.#life) log.lifeEnd ??= event.highWatermark;
+  }
+
+  #checkOffset(of: {
+    readonly log: Log;
+    readonly ask: Ask;
+    readonly offset: number;
+    readonly seen: ReadonlyMap<number, string>;
+  }): void {
+    const { log, ask, offset, seen } = of;
+    const at = `${log.name} at ${offset}`;
+    const there = log.known.get(offset) ?? log.written.get(offset);
+    if (there === undefined || there === null) {
+      // Only control records are left out by a reader of everything.
+      if (!ask.committedOnly && !seen.has(offset)) log.known.set(offset, null);
+      return;
+    }
+    const transaction = log.attempts.get(there)?.transaction ?? null;
+    const isSeen = seen.has(offset);
+    if (isSeen && seen.get(offset) !== there) {
+      const detail = `${at}: ${short(there)} was written, ${short(seen.get(offset) ?? "")} is read`;
+      this.#report("an offset has one record for ever", detail);
+    } else if (ask.committedOnly && transaction !== null) {
+      const why = `${at} ${isSeen ? "is" : "is not"} among what is committed`;
+      this.#transactions.decide(transaction, isSeen ? "commit" : "abort", why);
+    } else if (!isSeen) {
+      this.#report("acknowledged records stay", `${at}: ${short(there)} is missing`);
+    }
+  }
+
+  #checkPositions(log: Log, ask: Ask, event: EventOf<"read">): void {
+    const { highWatermark, logStart, stableEnd } = event;
+    if (highWatermark < ask.highWatermark) {
+      const detail = `${log.name}: ${ask.highWatermark}, then ${highWatermark}`;
+      this.#report("the high watermark never goes back", detail);
+    }
+    if (logStart < ask.logStart) {
+      const detail = `${log.name}: ${ask.logStart}, then ${logStart}`;
+      this.#report("the log start never goes back", detail);
+    }
+    if (logStart > highWatermark || stableEnd > highWatermark) {
+      const detail = `${log.name}: ${logStart} ${stableEnd} ${highWatermark}`;
+      this.#report("positions are in order", detail);
+    }
+    for (let offset = log.logStart; offset < logStart; offset++) {
+      const content = log.known.get(offset);
+      if (offset < log.trimmedTo || content === undefined || content === null) continue;
+      const { timestampMs } = contentOf(content);
+      const isOld = log.keepMs !== null && timestampMs + log.keepMs < this.#wallMsMax;
+      if (!isOld) {
+        const detail = `${log.name} begins at ${logStart}, without ${short(content)} at ${offset}`;
+        this.#report("only what may go is removed", detail);
+        break;
+      }
+    }
+  }
+
+  #checkSearch({ log, time, end }: Search, offset: number): void {
+    const about = `${log.name}: ${offset} for ${time}`;
+    const rule = "a search by time finds the first record that is not older";
+    const found = log.known.get(offset);
+    if (typeof found === "string" && contentOf(found).timestampMs < time) {
+      this.#report(rule, `${about}, ${short(found)}`);
+    }
+    const to = offset < 0 ? end : offset;
+    for (let before = log.logStart; before < to; before++) {
+      const content = log.known.get(before);
+      if (typeof content !== "string" || contentOf(content).timestampMs < time) continue;
+      this.#report(rule, `${about}, not ${before} ${short(content)}`);
+      break;
+    }
+  }
+
+  #stopped(isPower: boolean): void {
+    this.#life++;
+    for (const log of this.#logs.values()) log.lifeEnd = null;
+    if (isPower) this.#forgetWritten();
+  }
+
+  #forgetWritten(): void {
+    for (const log of this.#logs.values()) log.written.clear();
+  }
+
+  #logOf(name: string): Log {
+    let log = this.#logs.get(name);
+    if (log === undefined) {
+      log = {
+        name,
+        known: new Map(),
+        written: new Map(),
+        attempts: new Map(),
+        highWatermark: 0,
+        logStart: 0,
+        ackedEnd: 0,
+        lifeEnd: null,
+        trimmedTo: 0,
+        keepMs: null,
+        isForeign: false,
+      };
+      this.#logs.set(name, log);
+    }
+    return log;
+  }
+}
+
+function short(content: string | null): string {
+  return content === null ? "a control record" : content.slice(0, 60);
+}
