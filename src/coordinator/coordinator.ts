@@ -24,6 +24,8 @@ const snapshotGrowthBytesDefault = 4 * 1024 * 1024;
 // What a batch adds to its keys and values, roughly; only used to see how far the log has grown.
 const batchOverheadBytes = 80;
 const scheduledRetryMs = 1000;
+// What is run when the state has been read may fill the disk again at once: between two readings there is a pause.
+const reloadPauseMs = 1000;
 
 /** What a coordinator is made of. */
 export interface CoordinatorOptions<Event> {
@@ -58,6 +60,9 @@ export class Coordinator<Event> {
   #snapshotBytes = 0;
   #snapshot: Promise<void> | null = null;
   #reload: Promise<void> | null = null;
+  #reloadedAtMs = -Infinity;
+  /** Ends the pause before a reading; null when there is none. */
+  #endPause: (() => void) | null = null;
   /** Events of a newer program were skipped: they must not be trimmed away. */
   #keepsUnknown = false;
 
@@ -131,6 +136,7 @@ export class Coordinator<Event> {
   async close(): Promise<void> {
     this.#state = "closed";
     this.#timers.clear();
+    this.#endPause?.();
     await this.#reload;
     await this.#tail?.catch(() => undefined);
     await this.#snapshot;
@@ -227,10 +233,27 @@ export class Coordinator<Event> {
     try {
       // Everything in flight is refused with the first; replaying before that would read what goes away.
       await this.#tail?.catch(() => undefined);
+      await this.#pause();
+      if (this.#state !== "loading") return;
+      this.#reloadedAtMs = this.#options.clock.monotonicMs();
       await this.#load();
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  async #pause(): Promise<void> {
+    const { clock } = this.#options;
+    const delayMs = this.#reloadedAtMs + reloadPauseMs - clock.monotonicMs();
+    if (delayMs <= 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = clock.after(delayMs, resolve);
+      this.#endPause = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+    this.#endPause = null;
   }
 
   async #load(): Promise<void> {

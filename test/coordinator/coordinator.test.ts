@@ -181,6 +181,32 @@ describe("coordinator: failures", () => {
     expect([...again.machine.texts]).toEqual([...machine.texts]);
   });
 
+  test("no room for what is run after a reading: the log is not read without a pause", async () => {
+    const log = new MemoryStateLog();
+    const { clock, coordinator, machine, loads } = await openOn(log);
+    log.autoSync = false;
+    let tries = 0;
+    const tryOn = (): void => {
+      if (loads.length === tries) return;
+      tries = loads.length;
+      coordinator.run(machine.put("a", "1")).catch(() => undefined);
+      log.fail(new LogError("DISK_FULL", "no room"));
+    };
+    for (let turn = 0; turn < 50; turn++) {
+      tryOn();
+      await settle(1);
+    }
+    expect(loads.length).toBe(2);
+    await clock.run(1000);
+    expect(loads.length).toBe(3);
+    tryOn();
+    await settle();
+    expect(coordinator.state).toBe("loading");
+    await coordinator.close();
+    expect(coordinator.state).toBe("closed");
+    expect(loads.length).toBe(3);
+  });
+
   test("opening: the state is what the events say, at their own times", async () => {
     const log = new MemoryStateLog();
     const first = await openOn(log);
