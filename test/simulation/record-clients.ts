@@ -16,11 +16,13 @@ import type { Answer, World } from "./world.ts";
 export interface Place {
   readonly topic: string;
   readonly partition: number;
+  /** Tells topics of one name apart; the name itself when absent. */
+  readonly alias?: string;
 }
 
 /** `topic/partition`. */
-export function placeText({ topic, partition }: Place): string {
-  return `${topic}/${partition}`;
+export function placeText({ topic, partition, alias }: Place): string {
+  return `${alias ?? topic}/${partition}`;
 }
 
 /** Records that nobody else sends. */
@@ -88,7 +90,14 @@ export async function send(world: World, parcel: Parcel): Promise<Answer<number>
     const [result] = await data.produce({
       acks,
       transactionalId: transaction?.id ?? null,
-      partitions: [{ ...place, batches: [batch], expectedEndOffset: null }],
+      partitions: [
+        {
+          topic: place.topic,
+          partition: place.partition,
+          batches: [batch],
+          expectedEndOffset: null,
+        },
+      ],
     });
     return result as ProducePartitionResult;
   });

@@ -6,7 +6,9 @@ import { prepareCompression } from "../../src/record/compression.ts";
 import type { Services } from "../../src/services.ts";
 import { check } from "./checker/checker.ts";
 import type { Coverage } from "./coverage.ts";
+import { classicMember } from "./classic-clients.ts";
 import { faultKinds, heal, strike } from "./faults.ts";
+import { groupMember, look, soloCommitter } from "./group-clients.ts";
 import type { SimEvent, Violation } from "./history.ts";
 import {
   askTime,
@@ -18,6 +20,9 @@ import {
   readAll,
   reader,
 } from "./record-clients.ts";
+import { drain, messageProducer, shareConsumer, type SimQueue, worker } from "./queue-clients.ts";
+import { topicChanger } from "./topic-clients.ts";
+import { transactionalProducer } from "./transaction-clients.ts";
 import { World } from "./world.ts";
 
 /** What a simulation is made from. */
@@ -71,12 +76,27 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   };
 }
 
+// Each is there in every second simulation.
+const parts = [
+  "idempotent",
+  "transactions",
+  "groups",
+  "classic",
+  "topics",
+  "queue",
+  "shares",
+] as const;
+
+type Part = (typeof parts)[number];
+
 class Plan {
   readonly #world: World;
   readonly #options: SimulationOptions;
   readonly #shape: Random;
   readonly #places: Place[] = [];
   readonly #clients: Promise<void>[] = [];
+  readonly #has: Readonly<Record<Part, boolean>>;
+  #queue: SimQueue | null = null;
   faultCount = 0;
   #isServing = true;
 
@@ -84,6 +104,8 @@ class Plan {
     this.#world = world;
     this.#options = options;
     this.#shape = shape;
+    const has = parts.map((part) => [part, shape.below(2) === 0] as const);
+    this.#has = Object.fromEntries(has) as Record<Part, boolean>;
   }
 
   async run(): Promise<void> {
@@ -115,22 +137,52 @@ class Plan {
 
   async #makeTopics(): Promise<void> {
     const shape = this.#shape;
-    for (let index = 0; index < 2; index++) {
-      const partitionCount = 1 + shape.below(2);
+    for (const name of ["t0", "t1", "old"]) {
+      const partitionCount = name === "old" ? 1 : 1 + shape.below(2);
+      const keepMs = name === "old" ? 1000 : -1;
       const configs = {
         "segment.bytes": oneOf(shape, ["1024", "2000", "16384"]),
         "index.interval.bytes": oneOf(shape, ["0", "200", "4096"]),
-        "retention.ms": "-1",
+        "retention.ms": String(keepMs),
         "file.delete.delay.ms": oneOf(shape, ["0", "1000"]),
       };
-      const name = `t${index}`;
       await this.#insist("createTopic", ({ topics }) =>
         topics.create({ name, partitionCount, configs, validateOnly: false }),
       );
       for (let partition = 0; partition < partitionCount; partition++) {
-        this.#places.push({ topic: name, partition });
+        const place = { topic: name, partition };
+        this.#places.push(place);
+        if (keepMs >= 0) {
+          this.#world.tell({ type: "retention", place: placeText(place), keepMs });
+        }
       }
     }
+    if (this.#has.queue) this.#queue = await this.#makeQueue();
+  }
+
+  async #makeQueue(): Promise<SimQueue> {
+    const shape = this.#shape;
+    const partitions = 1 + shape.below(2);
+    const configs = { "segment.bytes": "2000", "retention.ms": "-1", "file.delete.delay.ms": "0" };
+    await this.#insist("createTopic", ({ topics }) =>
+      topics.create({ name: "q", partitionCount: partitions, configs, validateOnly: false }),
+    );
+    const leaseMs = oneOf(shape, [200, 1000, 5000]);
+    const maxDeliveries = 2 + shape.below(3);
+    const order = oneOf(shape, ["none", "key"] as const);
+    const backoff = { type: "fixed", baseMs: 50, maxMs: 50, jitter: 0 } as const;
+    const settings = {
+      topic: "q",
+      deadLetterTopic: "q.dead",
+      leaseMs,
+      maxDeliveries,
+      order,
+      backoff,
+    };
+    await this.#insist("put queue", ({ queues }) => queues.put("q", settings));
+    const about = { queue: "q", topic: "q", deadTopic: "q.dead", order, maxDeliveries } as const;
+    this.#world.tell({ type: "queue", ...about });
+    return { name: "q", topic: "q", deadTopic: "q.dead", partitions, settings, leaseMs };
   }
 
   // Again and again until it is answered.
@@ -144,9 +196,51 @@ class Plan {
 
   #beginClients(): void {
     const world = this.#world;
-    const kinds = [plainProducer, idempotentProducer, reader, reader];
-    for (const [index, client] of kinds.entries()) {
-      this.#clients.push(client(world, world.dice(100 + index), this.#places));
+    const has = this.#has;
+    const places = this.#places;
+    const lasting = places.filter(({ topic }) => topic !== "old");
+    let stream = 100;
+    const begin = (client: (random: Random) => Promise<void>): void => {
+      this.#clients.push(client(world.dice(stream++)));
+    };
+    begin((random) => plainProducer(world, random, places));
+    begin((random) => reader(world, random, places));
+    if (has.idempotent) begin((random) => idempotentProducer(world, random, places));
+    if (has.transactions) {
+      for (const id of ["x", "y"]) {
+        const group = `offsets of ${id}`;
+        begin((random) => transactionalProducer(world, random, { id, places: lasting, group }));
+      }
+    }
+    if (has.groups) {
+      begin((random) => soloCommitter(world, random, { group: "solo", places: lasting }));
+      for (const number of [1, 2]) {
+        const options = { group: "shared", topics: ["t0", "t1"], number };
+        begin((random) => groupMember(world, random, options));
+      }
+    }
+    if (has.classic) {
+      for (const number of [1, 2]) {
+        const options = { group: "classic", places: lasting, number };
+        begin((random) => classicMember(world, random, options));
+      }
+    }
+    if (has.topics) begin((random) => topicChanger(world, random, "c"));
+    const queue = this.#queue;
+    if (queue !== null) {
+      begin((random) => messageProducer(world, random, queue));
+      for (let count = 0; count < 2; count++) begin((random) => worker(world, random, queue));
+    }
+    if (has.shares) this.#beginShares(begin);
+  }
+
+  #beginShares(begin: (client: (random: Random) => Promise<void>) => void): void {
+    const places = this.#places.filter(({ topic }) => topic === "t0");
+    const about = { topic: "t0", deadTopic: "", order: "none", maxDeliveries: 1000 } as const;
+    this.#world.tell({ type: "queue", queue: "shares t0", ...about });
+    for (const memberId of ["s1", "s2"]) {
+      const options = { group: "shares", places, memberId };
+      begin((random) => shareConsumer(this.#world, random, options));
     }
   }
 
@@ -169,7 +263,9 @@ class Plan {
 
   async #judge(): Promise<void> {
     const world = this.#world;
+    if (this.#queue !== null) await this.#drain(this.#queue);
     for (let round = 0; round < 2; round++) {
+      await this.#lookAtOffsets();
       for (const place of this.#places) {
         for (const isolation of ["read_uncommitted", "read_committed"] as const) {
           if (await readAll(world, place, isolation)) continue;
@@ -180,6 +276,35 @@ class Plan {
         }
       }
       if (round === 0) await world.stop("power");
+    }
+  }
+
+  async #drain(queue: SimQueue): Promise<void> {
+    const world = this.#world;
+    if (!(await drain(world, queue))) world.broken("a queue is never empty");
+    await world.sleep(2000);
+    for (const topic of [queue.topic, queue.deadTopic]) {
+      for (let partition = 0; partition < queue.partitions; partition++) {
+        const isRead = await readAll(world, { topic, partition }, "read_committed");
+        if (!isRead) world.broken(`${topic}/${partition} cannot be read in the end`);
+      }
+    }
+    world.tell({ type: "drained", queue: queue.name });
+  }
+
+  async #lookAtOffsets(): Promise<void> {
+    const groups = [
+      ...(this.#has.groups ? ["solo", "shared"] : []),
+      ...(this.#has.classic ? ["classic"] : []),
+      ...(this.#has.transactions ? ["offsets of x", "offsets of y"] : []),
+    ];
+    for (const group of groups) {
+      for (const place of this.#places) {
+        for (let tries = 0; !(await look(this.#world, group, place)); tries++) {
+          if (tries > 100) return this.#world.broken(`the offsets of ${group} cannot be seen`);
+          await this.#world.sleep(100);
+        }
+      }
     }
   }
 }

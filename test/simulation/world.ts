@@ -35,8 +35,6 @@ interface Life {
   readonly over: Promise<void>;
   readonly end: () => void;
   engine: Engine | null;
-  /** The disk refused something that it had promised. */
-  wasFaulted: boolean;
 }
 
 /** What a world is made of. */
@@ -48,6 +46,9 @@ export interface WorldOptions {
   /** How slow the disk is: most milliseconds of a sync and of any other call; 0 is at once. */
   readonly disk: { readonly syncMsMax: number; readonly otherMsMax: number };
 }
+
+/** So often may time move on in one simulation; more is a loop without end. */
+const stepsMax = 100_000;
 
 /** Longest time that anything may take when the faults are over, in milliseconds of the simulation. */
 const patienceMs = 1_800_000;
@@ -68,6 +69,8 @@ export class World {
   readonly #dice: Random;
   readonly #diskDice: Random;
   #life: Life | null = null;
+  // The disk that refuses what it should not; one that comes after a stop is a good one.
+  #faulty: FaultyDisk | null = null;
   #ops = 0;
   #lives = 0;
   #isOver = false;
@@ -216,6 +219,7 @@ export class World {
       },
     );
     let endingSinceMs: number | null = null;
+    let steps = 0;
     while (!isDone) {
       await turn();
       if (this.#life !== null && this.disk.isDead) this.#end(this.#life, "power");
@@ -224,7 +228,8 @@ export class World {
       if (this.isEnding) endingSinceMs ??= this.clock.monotonicMs();
       const isTooLate =
         endingSinceMs !== null && this.clock.monotonicMs() > endingSinceMs + patienceMs;
-      if (nextMs === null || isTooLate || this.isBroken) {
+      const isEndless = ++steps > stepsMax;
+      if (nextMs === null || isTooLate || isEndless || this.isBroken) {
         if (!this.isBroken) this.broken(`nothing moves: ${[...this.#calling.values()].join(", ")}`);
         break;
       }
@@ -273,7 +278,8 @@ export class World {
         continue;
       }
       if (outcome.engine === null) {
-        if (!life.wasFaulted) this.broken(`the server does not start: ${textOf(outcome.error)}`);
+        if (this.#faulty !== this.disk)
+          this.broken(`the server does not start: ${textOf(outcome.error)}`);
         this.coverage.hit("state start refused by the disk");
         this.#endIfAlive(life, "kill");
         await this.sleep(10);
@@ -306,7 +312,7 @@ export class World {
 
   /** The disk breaks a promise now or soon: what the server says of it is no fault of the server's. */
   diskFault(what: string): void {
-    if (this.#life !== null) this.#life.wasFaulted = true;
+    this.#faulty = this.disk;
     this.coverage.hit(`fault ${what}`);
     this.tell({ type: "fault", what });
   }
@@ -317,7 +323,7 @@ export class World {
       end = resolve;
     });
     const clock = new LifeClock(this.clock);
-    const life: Life = { clock, over, end, engine: null, wasFaulted: false };
+    const life: Life = { clock, over, end, engine: null };
     this.#life = life;
     return life;
   }

@@ -1,7 +1,10 @@
 // Holds a history to what the server promises. Pure: the same history, the same verdict.
 
 import type { SimEvent, Violation } from "../history.ts";
+import { GroupRule } from "./groups.ts";
+import { QueueRule } from "./queues.ts";
 import { RecordRule } from "./records.ts";
+import { RegisterRule } from "./registers.ts";
 import { TransactionRule } from "./transactions.ts";
 
 /** The broken promises of a history, in the order of the events that told them. */
@@ -13,10 +16,17 @@ export function check(history: readonly SimEvent[]): readonly Violation[] {
   };
   const transactions = new TransactionRule(report);
   const records = new RecordRule(report, transactions);
+  const rules = [
+    transactions,
+    records,
+    new RegisterRule(report, transactions),
+    new GroupRule(report),
+    new QueueRule(report, records),
+  ];
   for (const event of history) {
     if (event.type === "broken") report("the server works", event.what);
-    transactions.take(event);
-    records.take(event);
+    if (event.type === "queue") records.foreign(event.deadTopic);
+    for (const rule of rules) rule.take(event);
     at++;
   }
   records.end();

@@ -29,8 +29,6 @@ interface Log {
   lifeEnd: number | null;
   trimmedTo: number;
   keepMs: number | null;
-  /** Records that others than the simulation's producers write. */
-  isForeign: boolean;
 }
 
 interface Search {
@@ -58,6 +56,7 @@ export class RecordRule {
   readonly #searches = new Map<number, Search>();
   readonly #told: { readonly search: Search; readonly offset: number }[] = [];
   readonly #listeners: RecordListener[] = [];
+  readonly #foreign = new Set<string>();
   #life = 0;
   #wallMsMax = 0;
 
@@ -71,9 +70,9 @@ export class RecordRule {
     this.#listeners.push(listener);
   }
 
-  /** The server writes to this place by itself. */
-  foreign(place: string): void {
-    this.#logOf(place).isForeign = true;
+  /** The server writes to this topic by itself. */
+  foreign(topic: string): void {
+    this.#foreign.add(topic);
   }
 
   take(event: SimEvent): void {
@@ -139,7 +138,7 @@ export class RecordRule {
       return;
     }
     log.known.set(offset, content);
-    if (!log.isForeign) this.#checkAttempt(log, offset, content);
+    if (!this.#foreign.has(place.split("/")[0] ?? "")) this.#checkAttempt(log, offset, content);
     for (const listener of this.#listeners) listener(place, offset, content);
   }
 
@@ -285,6 +284,8 @@ export class RecordRule {
     if (typeof found === "string" && contentOf(found).timestampMs < time) {
       this.#report(rule, `${about}, ${short(found)}`);
     }
+    // Where records go by themselves, what is not found may have been gone already.
+    if (log.keepMs !== null || log.trimmedTo > 0) return;
     const to = offset < 0 ? end : offset;
     for (let before = log.logStart; before < to; before++) {
       const content = log.known.get(before);
@@ -318,7 +319,6 @@ export class RecordRule {
         lifeEnd: null,
         trimmedTo: 0,
         keepMs: null,
-        isForeign: false,
       };
       this.#logs.set(name, log);
     }

@@ -1,0 +1,349 @@
+// What is promised of work queues: a record is held by one at a time, never comes again when it was acknowledged, each
+// delivery counts once, records of one key come in turn, and what was given up lies among the dead letters, once.
+
+import { contentOf, type EventOf, type SimEvent } from "../history.ts";
+import type { RecordRule } from "./records.ts";
+import type { Report } from "./report.ts";
+
+interface Lease {
+  readonly deliveries: number;
+  /** By the wall clock: nobody else has the record before. */
+  untilMs: number;
+  /** The latest that the wall clock has been since. */
+  wallMsMax: number;
+  /** Somebody has asked to give the record back, or to be done with it. */
+  isLeft: boolean;
+  /** The answer that was taken. */
+  taken: string | null;
+}
+
+interface Message {
+  readonly name: string;
+  readonly place: string;
+  readonly offset: number;
+  readonly content: string;
+  readonly key: string | null;
+  readonly isPlain: boolean;
+  lease: Lease | null;
+  /** Receives without an answer before the last delivery that is known. */
+  lostBefore: number;
+  isAcked: boolean;
+  /** It may be done with: somebody said so, heard or not. */
+  mayBeDone: boolean;
+  isRejected: boolean;
+  letters: number;
+}
+
+interface Queue {
+  readonly about: EventOf<"queue">;
+  readonly messages: Map<string, Message>;
+  readonly underWay: Set<number>;
+  lost: number;
+}
+
+interface Receive {
+  readonly queue: Queue;
+  readonly wallMs: number;
+  /** Messages that were there before it was asked. */
+  readonly known: number;
+}
+
+interface Settle {
+  readonly queue: Queue;
+  readonly event: EventOf<"settle">;
+  /** Of each answer: whether the record was held for certain when it was sent. */
+  readonly wasHeld: readonly boolean[];
+}
+
+const deadHeaders = { partition: "varve-dead-partition", offset: "varve-dead-offset" };
+
+/** The rules of queues. */
+export class QueueRule {
+  readonly #report: Report;
+  readonly #queues = new Map<string, Queue>();
+  readonly #receives = new Map<number, Receive>();
+  readonly #settles = new Map<number, Settle>();
+  readonly #records: RecordRule;
+  readonly #seen: { readonly place: string; readonly offset: number; readonly content: string }[] =
+    [];
+  #wallMs = 0;
+
+  constructor(report: Report, records: RecordRule) {
+    this.#report = report;
+    this.#records = records;
+    records.onRecord((place, offset, content) => {
+      this.#seen.push({ place, offset, content });
+      for (const queue of this.#queues.values()) this.#appeared(queue, { place, offset, content });
+    });
+  }
+
+  take(event: SimEvent): void {
+    this.#passed(event.wallMs);
+    switch (event.type) {
+      case "queue":
+        this.#queue(event);
+        break;
+      case "receive": {
+        const queue = this.#queues.get(event.queue);
+        if (queue === undefined) break;
+        const known = queue.messages.size;
+        this.#receives.set(event.op, { queue, wallMs: event.wallMs, known });
+        queue.underWay.add(event.op);
+        break;
+      }
+      case "received":
+        this.#received(event);
+        break;
+      case "settle":
+        this.#settling(event);
+        break;
+      case "settled":
+        this.#settled(event);
+        break;
+      case "unanswered":
+        this.#unanswered(event.op);
+        break;
+      case "drained":
+        this.#drained(event.queue);
+        break;
+      default:
+        break;
+    }
+  }
+
+  #queue(about: EventOf<"queue">): void {
+    const queue: Queue = { about, messages: new Map(), underWay: new Set(), lost: 0 };
+    this.#queues.set(about.queue, queue);
+    for (const record of this.#seen) this.#appeared(queue, record);
+  }
+
+  // A clock that goes back may have let leases lapse before.
+  #passed(wallMs: number): void {
+    if (wallMs < this.#wallMs) {
+      for (const { lease } of this.#messages()) {
+        if (lease !== null) lease.wallMsMax = Math.max(lease.wallMsMax, this.#wallMs);
+      }
+    }
+    this.#wallMs = wallMs;
+  }
+
+  *#messages(): Iterable<Message> {
+    for (const { messages } of this.#queues.values()) yield* messages.values();
+  }
+
+  #appeared(
+    queue: Queue,
+    record: { readonly place: string; readonly offset: number; readonly content: string },
+  ): void {
+    const { place, offset, content } = record;
+    if (place.startsWith(`${queue.about.topic}/`)) this.#message(queue, record);
+    if (!place.startsWith(`${queue.about.deadTopic}/`)) return;
+    const { headers, value } = contentOf(content);
+    const header = (name: string): string => headers.find(([key]) => key === name)?.[1] ?? "";
+    const origin = `${queue.about.topic}/${header(deadHeaders.partition)}:${header(deadHeaders.offset)}`;
+    const message = queue.messages.get(origin);
+    const letter = `letter ${place} at ${offset}`;
+    if (message === undefined || contentOf(message.content).value !== value) {
+      this.#report("a dead letter is a record of its queue", `${letter} of ${origin}: ${value}`);
+      return;
+    }
+    message.letters++;
+    if (message.letters > 1) this.#report("a record dies once", `${letter} of ${origin}`);
+    if (message.isAcked) this.#report("an acknowledged record is done", `${letter} of ${origin}`);
+  }
+
+  #message(
+    queue: Queue,
+    at: { readonly place: string; readonly offset: number; readonly content: string },
+  ): Message {
+    const { place, offset, content } = at;
+    const name = `${place}:${offset}`;
+    let message = queue.messages.get(name);
+    if (message === undefined) {
+      const { key, headers } = contentOf(content);
+      message = {
+        name,
+        place,
+        offset,
+        content,
+        key,
+        isPlain: headers.length === 0,
+        lease: null,
+        lostBefore: queue.lost,
+        isAcked: false,
+        mayBeDone: false,
+        isRejected: false,
+        letters: 0,
+      };
+      queue.messages.set(name, message);
+    }
+    return message;
+  }
+
+  #received(event: EventOf<"received">): void {
+    const receive = this.#receives.get(event.op);
+    if (receive === undefined) return;
+    const { queue } = receive;
+    queue.underWay.delete(event.op);
+    for (const delivery of event.messages) {
+      const { partition, offset, deliveries, content } = delivery;
+      const place = `${queue.about.topic}/${partition}`;
+      this.#records.learn(place, offset, content);
+      const message = this.#message(queue, { place, offset, content });
+      this.#checkDelivery({ queue, receive, message, deliveries });
+      message.lostBefore = queue.lost;
+      message.lease = {
+        deliveries,
+        untilMs: receive.wallMs + event.leaseMs,
+        wallMsMax: event.wallMs,
+        isLeft: false,
+        taken: null,
+      };
+    }
+  }
+
+  #checkDelivery(of: {
+    readonly queue: Queue;
+    readonly receive: Receive;
+    readonly message: Message;
+    readonly deliveries: number;
+  }): void {
+    const { queue, message, deliveries } = of;
+    const { lease, lostBefore, name } = message;
+    const about = `${name} came as number ${deliveries}`;
+    if (message.isAcked) this.#report("an acknowledged record is done", about);
+    if (message.isRejected) this.#report("a rejected record is done", about);
+    const before = lease?.deliveries ?? 0;
+    if (deliveries <= before) {
+      this.#report("each delivery counts", `${about}, after ${before}`);
+    }
+    const maybe = queue.lost - lostBefore + queue.underWay.size;
+    if (deliveries > before + 1 + maybe) {
+      this.#report("each delivery counts once", `${about}, after ${before} and ${maybe} unknown`);
+    }
+    if (deliveries > queue.about.maxDeliveries) {
+      this.#report("a record is delivered so often and no more", about);
+    }
+    if (lease !== null && this.#isHeld(lease)) {
+      const detail = `${about}, held until ${lease.untilMs} as number ${lease.deliveries}`;
+      this.#report("a record is held by one at a time", detail);
+    }
+    if (queue.about.order === "key" && message.key !== null) this.#checkTurn(of);
+  }
+
+  #checkTurn(of: {
+    readonly queue: Queue;
+    readonly receive: Receive;
+    readonly message: Message;
+    readonly deliveries: number;
+  }): void {
+    const { queue, message, deliveries } = of;
+    let index = 0;
+    for (const other of queue.messages.values()) {
+      const wasKnown = index++ < of.receive.known;
+      if (other === message || other.key !== message.key || other.place !== message.place) continue;
+      const about = `${message.name} came as number ${deliveries}, before ${other.name}`;
+      const isHeld = other.lease !== null && this.#isHeld(other.lease);
+      if (isHeld) this.#report("records of a key are held one at a time", about);
+      const isWaiting = other.isPlain && message.isPlain && other.lease === null && wasKnown;
+      if (!isWaiting || other.offset > message.offset || other.letters > 0) continue;
+      const isUntouched = queue.lost === other.lostBefore && queue.underWay.size === 0;
+      if (isUntouched && deliveries === 1) this.#report("records of a key come in order", about);
+    }
+  }
+
+  #settling(event: EventOf<"settle">): void {
+    const queue = this.#queues.get(event.queue);
+    if (queue === undefined) return;
+    const wasHeld = event.answers.map((answer) => {
+      const message = this.#at(queue, answer);
+      if (message === undefined) return false;
+      if (answer.kind === "ack" || answer.kind === "reject") message.mayBeDone = true;
+      const { lease } = message;
+      if (lease === null || lease.deliveries !== answer.deliveries) return false;
+      const isHeld = this.#isHeld(lease);
+      if (answer.kind === "extend") {
+        lease.untilMs = Math.min(lease.untilMs, event.wallMs + answer.waitMs);
+      } else lease.isLeft = true;
+      return isHeld;
+    });
+    this.#settles.set(event.op, { queue, event, wasHeld });
+  }
+
+  #settled({ op, isHeld }: EventOf<"settled">): void {
+    const settle = this.#settles.get(op);
+    if (settle === undefined) return;
+    const { queue, event } = settle;
+    this.#settles.delete(op);
+    for (const [index, answer] of event.answers.entries()) {
+      const message = this.#at(queue, answer);
+      const lease = message?.lease ?? null;
+      if (message === undefined || lease === null) continue;
+      const about = `${answer.kind} of ${message.name}, delivery ${answer.deliveries}`;
+      const isTaken = isHeld[index] === true;
+      if (answer.deliveries !== lease.deliveries) {
+        if (isTaken) this.#report("only who holds a record settles it", about);
+        continue;
+      }
+      if (isTaken) this.#taken({ message, lease, answer, wallMs: event.wallMs });
+      else if (settle.wasHeld[index] === true && !this.#hasLapsed(lease)) {
+        this.#report("a receipt holds while its lease does", about);
+      }
+    }
+  }
+
+  #taken(of: {
+    readonly message: Message;
+    readonly lease: Lease;
+    readonly answer: EventOf<"settle">["answers"][number];
+    readonly wallMs: number;
+  }): void {
+    const { message, lease, answer, wallMs } = of;
+    const about = `${answer.kind} of ${message.name}, delivery ${answer.deliveries}`;
+    if (lease.taken !== null) {
+      this.#report("a delivery is settled once", `${about}, after ${lease.taken}`);
+    }
+    if (answer.kind === "extend") {
+      lease.untilMs = wallMs + answer.waitMs;
+      return;
+    }
+    lease.taken = answer.kind;
+    if (answer.kind === "ack") {
+      message.isAcked = true;
+      if (message.letters > 0) this.#report("an acknowledged record is done", `${about}: dead`);
+    }
+    if (answer.kind === "reject") message.isRejected = true;
+  }
+
+  #unanswered(op: number): void {
+    const receive = this.#receives.get(op);
+    if (receive?.queue.underWay.delete(op) === true) receive.queue.lost++;
+  }
+
+  #drained(name: string): void {
+    const queue = this.#queues.get(name);
+    for (const message of queue?.messages.values() ?? []) {
+      if (message.mayBeDone || message.letters > 0) continue;
+      this.#report("every record of a queue is delivered until it is done", message.name);
+    }
+    for (const message of queue?.messages.values() ?? []) {
+      if (!message.isRejected || message.letters > 0) continue;
+      this.#report("a rejected record is a dead letter", message.name);
+    }
+  }
+
+  #at(
+    queue: Queue | undefined,
+    answer: { readonly partition: number; readonly offset: number },
+  ): Message | undefined {
+    return queue?.messages.get(`${queue.about.topic}/${answer.partition}:${answer.offset}`);
+  }
+
+  #isHeld(lease: Lease): boolean {
+    return !lease.isLeft && !this.#hasLapsed(lease);
+  }
+
+  #hasLapsed(lease: Lease): boolean {
+    return Math.max(this.#wallMs, lease.wallMsMax) >= lease.untilMs;
+  }
+}
