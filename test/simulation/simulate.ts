@@ -39,6 +39,8 @@ interface Share {
 }
 
 const tailLength = 25;
+/** Longest time that one simulation takes on a machine that has other things to do; more is a loop without end. */
+const hangMs = 180_000;
 
 if (isMainThread) await main();
 else await work(workerData as Share);
@@ -124,8 +126,16 @@ async function many(options: {
     const share: Share = { from: from + index, step: workers, end: from + seeds };
     const worker = new Worker(new URL(import.meta.url), { workerData: share });
     return new Promise<void>((resolve, reject) => {
+      let seed = share.from;
+      const watch = setTimeout(() => {
+        failed.push(seed);
+        console.log(`seed ${seed} does not come to an end`);
+        void worker.terminate();
+      }, hangMs);
       worker.on("message", (told: Told) => {
         done++;
+        seed = told.seed + workers;
+        watch.refresh();
         events += told.events;
         coverage.add(told.coverage);
         if (told.violations.length === 0) return;
@@ -134,7 +144,10 @@ async function many(options: {
         if (!goesOn) resolve();
       });
       worker.on("error", reject);
-      worker.on("exit", () => resolve());
+      worker.on("exit", () => {
+        clearTimeout(watch);
+        resolve();
+      });
     });
   });
   if (goesOn) await Promise.all(ends);

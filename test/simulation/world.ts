@@ -47,6 +47,8 @@ export interface WorldOptions {
   readonly disk: { readonly syncMsMax: number; readonly otherMsMax: number };
 }
 
+const neverAborted = new AbortController().signal;
+
 /** So often may time move on in one simulation; more is a loop without end. */
 const stepsMax = 100_000;
 
@@ -65,6 +67,7 @@ export class World {
   readonly haltsOfStarts: number[] = [];
   readonly #options: WorldOptions;
   readonly #hash: Hash = createHash("sha256");
+  #untold = "";
   readonly #net: Random;
   readonly #dice: Random;
   readonly #diskDice: Random;
@@ -84,7 +87,7 @@ export class World {
     this.#diskDice = this.dice(3);
     this.disk = new FaultyDisk({
       latency: (call) => {
-        this.#hash.update(`${call.kind} ${call.path}\n`);
+        this.#trace(`${call.kind} ${call.path}\n`);
         return this.#latency(call.kind);
       },
     });
@@ -97,7 +100,15 @@ export class World {
 
   /** A digest of every event and every call to the disk so far: same seed, same digest. */
   get traceHash(): string {
-    return this.#hash.copy().digest("hex").slice(0, 16);
+    return this.#hash.copy().update(this.#untold).digest("hex").slice(0, 16);
+  }
+
+  // Many small updates of a digest cost more than the simulation.
+  #trace(text: string): void {
+    this.#untold += text;
+    if (this.#untold.length < 65_536) return;
+    this.#hash.update(this.#untold);
+    this.#untold = "";
   }
 
   /** The server that is up; null while there is none. */
@@ -125,7 +136,7 @@ export class World {
     const ms = Math.floor(this.clock.monotonicMs());
     const whole = { ms, wallMs: this.nowMs, ...event } as SimEvent;
     this.history.push(whole);
-    this.#hash.update(JSON.stringify(whole));
+    this.#trace(JSON.stringify(whole));
   }
 
   /** Lets time pass. */
@@ -172,11 +183,11 @@ export class World {
     const { life, name, work, breaks } = trip;
     const { engine } = life;
     if (engine === null) return { kind: "lost", wasSent: false };
-    const connection = new AbortController();
+    const connection = work.length > 1 ? new AbortController() : null;
     const lost = { kind: "lost", wasSent: true } as const;
     const number = this.nextOp();
     this.#calling.set(number, name);
-    const answered = work(engine.services, connection.signal).then(
+    const answered = work(engine.services, connection?.signal ?? neverAborted).then(
       (value): Answer<Value> => ({ kind: "ok", value }),
       (error: unknown): Answer<Value> => this.#refusal(life, name, error),
     );
@@ -188,7 +199,7 @@ export class World {
     }
     const answer = await Promise.race(ways);
     this.#calling.delete(number);
-    if (answer.kind === "lost") connection.abort();
+    if (answer.kind === "lost") connection?.abort();
     return answer;
   }
 

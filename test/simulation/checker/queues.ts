@@ -44,6 +44,7 @@ interface Queue {
 interface Receive {
   readonly queue: Queue;
   readonly wallMs: number;
+  wallMsMax: number;
   /** Messages that were there before it was asked. */
   readonly known: number;
 }
@@ -51,8 +52,8 @@ interface Receive {
 interface Settle {
   readonly queue: Queue;
   readonly event: EventOf<"settle">;
-  /** Of each answer: whether the record was held for certain when it was sent. */
-  readonly wasHeld: readonly boolean[];
+  /** Of each answer: the lease as it was when it was sent; null where it had passed to somebody else. */
+  readonly asked: readonly ({ readonly lease: Lease; readonly wasHeld: boolean } | null)[];
 }
 
 const deadHeaders = { partition: "varve-dead-partition", offset: "varve-dead-offset" };
@@ -87,7 +88,8 @@ export class QueueRule {
         const queue = this.#queues.get(event.queue);
         if (queue === undefined) break;
         const known = queue.messages.size;
-        this.#receives.set(event.op, { queue, wallMs: event.wallMs, known });
+        const { wallMs } = event;
+        this.#receives.set(event.op, { queue, wallMs, wallMsMax: wallMs, known });
         queue.underWay.add(event.op);
         break;
       }
@@ -120,11 +122,18 @@ export class QueueRule {
   // A clock that goes back may have let leases lapse before.
   #passed(wallMs: number): void {
     if (wallMs < this.#wallMs) {
+      for (const queue of this.#queues.values()) {
+        for (const op of queue.underWay) this.#atLeast(this.#receives.get(op) ?? null);
+      }
       for (const { lease } of this.#messages()) {
-        if (lease !== null) lease.wallMsMax = Math.max(lease.wallMsMax, this.#wallMs);
+        this.#atLeast(lease);
       }
     }
     this.#wallMs = wallMs;
+  }
+
+  #atLeast(time: { wallMsMax: number } | null): void {
+    if (time !== null) time.wallMsMax = Math.max(time.wallMsMax, this.#wallMs);
   }
 
   *#messages(): Iterable<Message> {
@@ -169,7 +178,8 @@ export class QueueRule {
         key,
         isPlain: headers.length === 0,
         lease: null,
-        lostBefore: queue.lost,
+        // It may have been there, and delivered, before anybody heard of it.
+        lostBefore: 0,
         isAcked: false,
         mayBeDone: false,
         isRejected: false,
@@ -195,7 +205,7 @@ export class QueueRule {
       message.lease = {
         deliveries,
         untilMs: receive.wallMs + event.leaseMs,
-        wallMsMax: event.wallMs,
+        wallMsMax: Math.max(receive.wallMsMax, event.wallMs),
         isLeft: false,
         taken: null,
       };
@@ -255,19 +265,19 @@ export class QueueRule {
   #settling(event: EventOf<"settle">): void {
     const queue = this.#queues.get(event.queue);
     if (queue === undefined) return;
-    const wasHeld = event.answers.map((answer) => {
+    const asked = event.answers.map((answer) => {
       const message = this.#at(queue, answer);
-      if (message === undefined) return false;
+      if (message === undefined) return null;
       if (answer.kind === "ack" || answer.kind === "reject") message.mayBeDone = true;
       const { lease } = message;
-      if (lease === null || lease.deliveries !== answer.deliveries) return false;
-      const isHeld = this.#isHeld(lease);
+      if (lease === null || lease.deliveries !== answer.deliveries) return null;
+      const wasHeld = this.#isHeld(lease);
       if (answer.kind === "extend") {
         lease.untilMs = Math.min(lease.untilMs, event.wallMs + answer.waitMs);
       } else lease.isLeft = true;
-      return isHeld;
+      return { lease, wasHeld };
     });
-    this.#settles.set(event.op, { queue, event, wasHeld });
+    this.#settles.set(event.op, { queue, event, asked });
   }
 
   #settled({ op, isHeld }: EventOf<"settled">): void {
@@ -277,16 +287,17 @@ export class QueueRule {
     this.#settles.delete(op);
     for (const [index, answer] of event.answers.entries()) {
       const message = this.#at(queue, answer);
-      const lease = message?.lease ?? null;
-      if (message === undefined || lease === null) continue;
+      if (message === undefined) continue;
       const about = `${answer.kind} of ${message.name}, delivery ${answer.deliveries}`;
       const isTaken = isHeld[index] === true;
-      if (answer.deliveries !== lease.deliveries) {
+      const asked = settle.asked[index] ?? null;
+      if (asked === null) {
         if (isTaken) this.#report("only who holds a record settles it", about);
         continue;
       }
+      const { lease, wasHeld } = asked;
       if (isTaken) this.#taken({ message, lease, answer, wallMs: event.wallMs });
-      else if (settle.wasHeld[index] === true && !this.#hasLapsed(lease)) {
+      else if (wasHeld && !this.#hasLapsed(lease)) {
         this.#report("a receipt holds while its lease does", about);
       }
     }
@@ -310,7 +321,8 @@ export class QueueRule {
     lease.taken = answer.kind;
     if (answer.kind === "ack") {
       message.isAcked = true;
-      if (message.letters > 0) this.#report("an acknowledged record is done", `${about}: dead`);
+      const isBack = message.letters > 0 || message.lease !== lease;
+      if (isBack) this.#report("an acknowledged record is done", `${about}, and it came again`);
     }
     if (answer.kind === "reject") message.isRejected = true;
   }

@@ -130,10 +130,10 @@ export class RecordRule {
   learn(place: string, offset: number, content: string): void {
     const log = this.#logOf(place);
     const at = `${place} at ${offset}`;
-    const there = log.known.get(offset);
-    if (there === content) return;
-    if (there !== undefined) {
-      const detail = `${at}: ${short(there)}, then ${short(content)}`;
+    const there = log.known.get(offset) ?? log.written.get(offset);
+    if (log.known.get(offset) === content) return;
+    if (log.known.has(offset) || (there !== undefined && there !== content)) {
+      const detail = `${at}: ${short(there ?? null)}, then ${short(content)}`;
       this.#report("an offset has one record for ever", detail);
       return;
     }

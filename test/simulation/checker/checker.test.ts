@@ -1,0 +1,500 @@
+// Every rule of the checker against a history that keeps it and one that breaks it, no other way than this.
+
+import { describe, expect, test } from "vitest";
+import { contentText, type SimEvent } from "../history.ts";
+import type { NewEvent } from "../world.ts";
+import { check } from "./checker.ts";
+
+/** Content of a record by its value; written at the time 1000 unless told otherwise. */
+function content(value: string, key: string | null = null, timestampMs = 1000): string {
+  return contentText({ value, key, timestampMs, headers: [] });
+}
+
+/** A history: each event a millisecond after the one before, unless it says when it was. */
+class Story {
+  readonly #events: SimEvent[] = [];
+  #op = 0;
+  #ms = 0;
+  #aheadMs = 1000;
+
+  tell(event: NewEvent): this {
+    this.#ms++;
+    this.#events.push({ ms: this.#ms, wallMs: this.#ms + this.#aheadMs, ...event } as SimEvent);
+    return this;
+  }
+
+  pass(ms: number): this {
+    this.#ms += ms;
+    return this;
+  }
+
+  wall(stepMs: number): this {
+    this.#aheadMs += stepMs;
+    return this;
+  }
+
+  /** A send that was answered with an offset, or (null) never. */
+  send(
+    values: readonly string[],
+    baseOffset: number | null,
+    differing: Partial<Extract<NewEvent, { type: "send" }>> = {},
+  ): this {
+    const op = this.#op++;
+    const contents = values.map((value) => (value.startsWith("[") ? value : content(value)));
+    const send = { type: "send", op, place: "t/0", mode: "plain", contents } as const;
+    this.tell({ ...send, transaction: null, durable: true, ...differing });
+    if (baseOffset === null) return this.tell({ type: "unanswered", op, code: null });
+    return this.tell({ type: "sent", op, baseOffset });
+  }
+
+  /** A read of `values` by offset. */
+  read(
+    values: Readonly<Record<number, string>>,
+    differing: {
+      readonly from?: number;
+      readonly end?: number;
+      readonly highWatermark?: number;
+      readonly logStart?: number;
+      readonly stableEnd?: number;
+      readonly place?: string;
+      readonly committedOnly?: boolean;
+    } = {},
+  ): this {
+    const op = this.#op++;
+    const { from = 0, place = "t/0", committedOnly = false, logStart = 0 } = differing;
+    const records = Object.entries(values).map(([offset, value]) => {
+      return { offset: Number(offset), content: value.startsWith("[") ? value : content(value) };
+    });
+    const end = differing.end ?? (records.at(-1)?.offset ?? from - 1) + 1;
+    const highWatermark = differing.highWatermark ?? end;
+    const stableEnd = differing.stableEnd ?? highWatermark;
+    this.tell({ type: "ask", op, place, committedOnly, from });
+    return this.tell({ type: "read", op, records, end, logStart, stableEnd, highWatermark });
+  }
+
+  search(time: number, offset: number): this {
+    const op = this.#op++;
+    this.tell({ type: "ask-time", op, place: "t/0", time });
+    return this.tell({ type: "told-time", op, offset });
+  }
+
+  stop(how: "close" | "kill" | "power"): this {
+    return this.tell({ type: "stopped", how }).tell({ type: "started" });
+  }
+
+  end(transaction: string, outcome: "commit" | "abort", isAnswered = true): this {
+    const op = this.#op++;
+    this.tell({ type: "end", op, transaction, outcome });
+    return isAnswered ? this.tell({ type: "ended", op }) : this;
+  }
+
+  /** A committed offset; of a transaction where one is given. */
+  write(value: number, isAnswered = true, transaction: string | null = null): this {
+    const op = this.#op++;
+    this.tell({ type: "write", op, register: "g t/0", value, transaction });
+    return this.tell(isAnswered ? { type: "written", op } : { type: "unanswered", op, code: null });
+  }
+
+  look(value: number): this {
+    const op = this.#op++;
+    this.tell({ type: "look", op, register: "g t/0" });
+    return this.tell({ type: "looked", op, value });
+  }
+
+  queue(order: "none" | "key" = "none"): this {
+    const about = { queue: "q", topic: "t", deadTopic: "d", order, maxDeliveries: 3 } as const;
+    return this.tell({ type: "queue", ...about });
+  }
+
+  /** A receive with a lease of a second: offsets and how often each was delivered. */
+  receive(given: Readonly<Record<number, number>> | null, values = "abcdef"): this {
+    const op = this.#op++;
+    this.tell({ type: "receive", op, queue: "q" });
+    if (given === null) return this.tell({ type: "unanswered", op, code: null });
+    const messages = Object.entries(given).map(([offset, deliveries]) => {
+      const value = values[Number(offset)] ?? "";
+      const key = value === value.toUpperCase() ? "k" : null;
+      return { partition: 0, offset: Number(offset), deliveries, content: content(value, key) };
+    });
+    return this.tell({ type: "received", op, leaseMs: 1000, messages });
+  }
+
+  settle(
+    kind: "ack" | "nack" | "reject" | "extend",
+    offset: number,
+    how: {
+      readonly deliveries?: number;
+      readonly isHeld?: boolean | null;
+      readonly waitMs?: number;
+    },
+  ): this {
+    const op = this.#op++;
+    const { deliveries = 1, isHeld = true, waitMs = 0 } = how;
+    const answers = [{ partition: 0, offset, deliveries, kind, waitMs }];
+    this.tell({ type: "settle", op, queue: "q", answers });
+    if (isHeld === null) return this.tell({ type: "unanswered", op, code: null });
+    return this.tell({ type: "settled", op, isHeld: [isHeld] });
+  }
+
+  /** A dead letter of a record of the queue is read. */
+  letter(at: number, of: number, value: string): this {
+    const headers = [
+      ["varve-dead-partition", "0"],
+      ["varve-dead-offset", String(of)],
+    ] as const;
+    const text = contentText({ value, key: null, timestampMs: 1000, headers });
+    return this.read({ [at]: text }, { from: at, place: "d/0" });
+  }
+
+  get rules(): readonly string[] {
+    return [...new Set(check(this.#events).map(({ rule }) => rule))];
+  }
+}
+
+const story = (): Story => new Story();
+
+/** Name of the rule, a history that keeps it, one that breaks it. */
+type Case = readonly [rule: string, good: Story, bad: Story];
+
+const records: readonly Case[] = [
+  [
+    "an offset has one record for ever",
+    story().send(["a"], 0).read({ 0: "a" }),
+    story().send(["a"], 0).send(["b"], null).read({ 0: "b" }),
+  ],
+  [
+    "an offset has one record for ever",
+    story().send(["a"], 0, { durable: false }).stop("power").send(["b"], 0),
+    story().send(["a"], 0, { durable: false }).stop("kill").send(["b"], null).read({ 0: "b" }),
+  ],
+  [
+    "nothing is invented or changed",
+    story().send(["a"], null).read({ 0: "a" }),
+    story()
+      .send(["a"], null)
+      .read({ 0: content("a", null, 1001) }),
+  ],
+  [
+    "a record is there as often as it was sent",
+    story().send(["a"], null).send(["a"], 1).read({ 0: "a", 1: "a" }),
+    story().send(["a"], 1).read({ 0: "a", 1: "a" }),
+  ],
+  [
+    "a record is there as often as it was sent",
+    story().send(["a"], null, { mode: "idempotent" }).send(["a"], 0, { mode: "idempotent" }),
+    story()
+      .send(["a"], null, { mode: "idempotent" })
+      .send(["a"], 1, { mode: "idempotent" })
+      .read({ 0: "a", 1: "a" }),
+  ],
+  [
+    "records are in the order of their answers",
+    story().send(["a"], 0).send(["b"], 1),
+    story().send(["a"], 1).send(["b"], 0),
+  ],
+  [
+    "acknowledged records stay",
+    story().send(["a", "b"], 0).stop("power").read({ 0: "a", 1: "b" }),
+    story().send(["a", "b"], 0).stop("power").read({ 1: "b" }),
+  ],
+  [
+    "what a stop took stays away",
+    story().send(["a"], null).stop("kill").read({ 0: "a" }),
+    story().send(["a"], null).stop("kill").read({}).send(["b"], 0).read({ 0: "b", 1: "a" }),
+  ],
+  [
+    "the high watermark never goes back",
+    story().send(["a", "b"], 0).read({ 0: "a" }, { highWatermark: 2 }),
+    story().send(["a", "b"], 0).read({ 0: "a" }, { highWatermark: 1 }),
+  ],
+  [
+    "the log start never goes back",
+    story().tell({ type: "trim", place: "t/0", offset: 1 }).read({}, { logStart: 1, from: 1 }),
+    story()
+      .send(["a", "b"], 0)
+      .tell({ type: "trim", place: "t/0", offset: 1 })
+      .read({ 1: "b" }, { logStart: 1, from: 1 })
+      .read({ 0: "a", 1: "b" }),
+  ],
+  [
+    "positions are in order",
+    story().read({}),
+    story().read({}, { highWatermark: 0, stableEnd: 1 }),
+  ],
+  [
+    "only what may go is removed",
+    story()
+      .send(["a", "b"], 0)
+      .tell({ type: "trim", place: "t/0", offset: 1 })
+      .read({ 1: "b" }, { from: 1, logStart: 1 }),
+    story().send(["a", "b"], 0).read({ 1: "b" }, { from: 1, logStart: 1 }),
+  ],
+  [
+    "only what may go is removed",
+    story()
+      .tell({ type: "retention", place: "t/0", keepMs: 500 })
+      .send(["a"], 0)
+      .pass(1000)
+      .read({}, { from: 1, logStart: 1, highWatermark: 1 }),
+    story()
+      .tell({ type: "retention", place: "t/0", keepMs: 500 })
+      .send(["a"], 0)
+      .read({}, { from: 1, logStart: 1, highWatermark: 1 }),
+  ],
+  [
+    "nobody sees what is not durable",
+    story().send(["a"], null).read({ 0: "a" }, { highWatermark: 1 }),
+    story().send(["a"], null).read({ 0: "a" }, { highWatermark: 0 }),
+  ],
+  [
+    "what can be read is read",
+    story().send(["a"], 0).read({ 0: "a" }),
+    story().send(["a"], 0).read({}, { highWatermark: 1 }),
+  ],
+  [
+    "a search by time finds the first record that is not older",
+    story()
+      .send([content("a", null, 5), content("b", null, 9)], 0)
+      .search(6, 1)
+      .search(10, -1),
+    story()
+      .send([content("a", null, 5), content("b", null, 9)], 0)
+      .search(5, 1),
+  ],
+  [
+    "a search by time finds the first record that is not older",
+    story()
+      .send([content("a", null, 5)], 0)
+      .search(6, -1),
+    story()
+      .send([content("a", null, 5)], 0)
+      .search(6, 0),
+  ],
+];
+
+const x = { mode: "transactional", transaction: "x" } as const;
+const only = { committedOnly: true } as const;
+
+const transactions: readonly Case[] = [
+  [
+    "a transaction has one outcome",
+    story().send(["a"], 0, x).end("x", "commit").read({ 0: "a" }, only),
+    story()
+      .send(["a"], 0, x)
+      .end("x", "commit")
+      .read({}, { ...only, end: 1 }),
+  ],
+  [
+    "a transaction has one outcome",
+    story()
+      .send(["a"], 0, x)
+      .end("x", "abort")
+      .read({}, { ...only, end: 1 }),
+    story().send(["a"], 0, x).end("x", "abort").read({ 0: "a" }, only),
+  ],
+  [
+    "a transaction has one outcome",
+    story()
+      .send(["a"], 0, x)
+      .send(["b"], 0, { ...x, place: "u/0" })
+      .end("x", "commit", false)
+      .read({ 0: "a" }, only)
+      .read({ 0: "b" }, { ...only, place: "u/0" }),
+    story()
+      .send(["a"], 0, x)
+      .send(["b"], 0, { ...x, place: "u/0" })
+      .end("x", "commit", false)
+      .read({ 0: "a" }, only)
+      .read({}, { ...only, place: "u/0", end: 1 }),
+  ],
+  [
+    "a transaction is committed when asked",
+    story().send(["a"], 0, x).end("x", "commit", false).read({ 0: "a" }, only),
+    story().send(["a"], 0, x).read({ 0: "a" }, only),
+  ],
+];
+
+const registers: readonly Case[] = [
+  [
+    "a committed offset is never taken back",
+    story().write(1).write(2).stop("power").look(2),
+    story().write(1).write(2).stop("power").look(1),
+  ],
+  [
+    "a committed offset is never taken back",
+    story().write(1).write(2, false).look(1).look(2),
+    story().write(1).write(2, false).look(3),
+  ],
+  [
+    "a committed offset is never taken back",
+    story().write(1).write(2, true, "x").end("x", "abort").look(1),
+    story().write(1).write(2, true, "x").end("x", "abort").look(2),
+  ],
+  [
+    "a committed offset is never taken back",
+    story().write(1).write(2, true, "x").end("x", "commit").look(2),
+    story().write(1).write(2, true, "x").end("x", "commit").look(1),
+  ],
+];
+
+const assigned = (member: string, partitions: readonly string[]) =>
+  ({ type: "assigned", group: "g", member, partitions, untilMs: 1000 }) as const;
+const letGo = { type: "let-go", group: "g", member: "one", kept: [] } as const;
+
+const groups: readonly Case[] = [
+  [
+    "a partition has one reader in a group",
+    story()
+      .tell(assigned("one", ["t/0"]))
+      .tell(letGo)
+      .tell(assigned("two", ["t/0"])),
+    story()
+      .tell(assigned("one", ["t/0"]))
+      .tell(assigned("two", ["t/0"])),
+  ],
+  [
+    "a partition has one reader in a group",
+    story()
+      .tell(assigned("one", ["t/0"]))
+      .pass(2000)
+      .tell(assigned("two", ["t/0"])),
+    story()
+      .tell(assigned("one", ["t/0"]))
+      .tell(assigned("one", []))
+      .tell(assigned("two", ["t/0"])),
+  ],
+];
+
+const sent = (): Story => story().queue().send(["a", "b"], 0);
+const keyed = (): Story =>
+  story()
+    .queue("key")
+    .send([content("A", "k"), content("B", "k")], 0);
+
+const queues: readonly Case[] = [
+  [
+    "a record is held by one at a time",
+    sent().receive({ 0: 1 }).pass(1000).receive({ 0: 2 }),
+    sent().receive({ 0: 1 }).pass(900).receive({ 0: 2 }),
+  ],
+  [
+    "a record is held by one at a time",
+    sent().receive({ 0: 1 }).settle("nack", 0, {}).receive({ 0: 2 }),
+    sent().receive({ 0: 1 }).settle("extend", 0, { waitMs: 5000 }).pass(2000).receive({ 0: 2 }),
+  ],
+  [
+    "a record is held by one at a time",
+    sent().receive({ 0: 1 }).wall(2000).tell({ type: "started" }).wall(-2000).receive({ 0: 2 }),
+    sent().receive({ 0: 1 }).stop("power").receive({ 0: 2 }),
+  ],
+  [
+    "an acknowledged record is done",
+    sent().receive({ 0: 1 }).settle("ack", 0, { isHeld: null }).pass(2000).receive({ 0: 2 }),
+    sent().receive({ 0: 1 }).settle("ack", 0, {}).pass(2000).receive({ 0: 2 }),
+  ],
+  [
+    "an acknowledged record is done",
+    sent().receive({ 0: 1 }).settle("reject", 0, {}).letter(0, 0, "a"),
+    sent().receive({ 0: 1 }).settle("ack", 0, {}).letter(0, 0, "a"),
+  ],
+  [
+    "a rejected record is done",
+    sent().receive({ 0: 1 }).settle("nack", 0, {}).receive({ 0: 2 }),
+    sent().receive({ 0: 1 }).settle("reject", 0, {}).receive({ 0: 2 }),
+  ],
+  [
+    "each delivery counts",
+    sent().receive({ 0: 1 }).pass(2000).receive({ 0: 2 }),
+    sent().receive({ 0: 1 }).pass(2000).receive({ 0: 1 }),
+  ],
+  [
+    "each delivery counts once",
+    sent().receive({ 0: 1 }).pass(2000).receive(null).pass(2000).receive({ 0: 3 }),
+    sent().receive({ 0: 1 }).pass(2000).receive({ 0: 3 }),
+  ],
+  [
+    "a record is delivered so often and no more",
+    sent().receive(null).receive(null).receive({ 0: 3 }),
+    sent().receive(null).receive(null).receive(null).receive({ 0: 4 }),
+  ],
+  [
+    "only who holds a record settles it",
+    sent().receive({ 0: 1 }).pass(2000).receive({ 0: 2 }).settle("ack", 0, { isHeld: false }),
+    sent().receive({ 0: 1 }).pass(2000).receive({ 0: 2 }).settle("ack", 0, {}),
+  ],
+  [
+    "a receipt holds while its lease does",
+    sent().receive({ 0: 1 }).pass(2000).settle("ack", 0, { isHeld: false }),
+    sent().receive({ 0: 1 }).pass(500).settle("ack", 0, { isHeld: false }),
+  ],
+  [
+    "a delivery is settled once",
+    sent().receive({ 0: 1 }).settle("nack", 0, {}).settle("ack", 0, { isHeld: false }),
+    sent().receive({ 0: 1 }).settle("nack", 0, {}).settle("ack", 0, {}),
+  ],
+  [
+    "a dead letter is a record of its queue",
+    sent().receive({ 0: 1 }).settle("reject", 0, {}).letter(0, 0, "a"),
+    sent().receive({ 0: 1 }).settle("reject", 0, {}).letter(0, 0, "b"),
+  ],
+  [
+    "a record dies once",
+    sent().letter(0, 0, "a").letter(1, 1, "b"),
+    sent().letter(0, 0, "a").letter(1, 0, "a"),
+  ],
+  [
+    "every record of a queue is delivered until it is done",
+    sent()
+      .receive({ 0: 1, 1: 1 })
+      .settle("ack", 0, {})
+      .settle("ack", 1, {})
+      .tell({ type: "drained", queue: "q" }),
+    sent().receive({ 0: 1 }).settle("ack", 0, {}).tell({ type: "drained", queue: "q" }),
+  ],
+  [
+    "a rejected record is a dead letter",
+    story()
+      .queue()
+      .send(["a"], 0)
+      .receive({ 0: 1 })
+      .settle("reject", 0, {})
+      .letter(0, 0, "a")
+      .tell({ type: "drained", queue: "q" }),
+    story()
+      .queue()
+      .send(["a"], 0)
+      .receive({ 0: 1 })
+      .settle("reject", 0, {})
+      .tell({ type: "drained", queue: "q" }),
+  ],
+  [
+    "records of a key are held one at a time",
+    keyed().receive({ 0: 1 }, "AB").settle("ack", 0, {}).receive({ 1: 1 }, "AB"),
+    keyed().receive({ 0: 1 }, "AB").receive({ 1: 1 }, "AB"),
+  ],
+  [
+    "records of a key come in order",
+    keyed().receive({ 0: 1 }, "AB").settle("ack", 0, {}).receive({ 1: 1 }, "AB"),
+    keyed().receive({ 1: 1 }, "AB"),
+  ],
+];
+
+const all = { records, transactions, registers, groups, queues };
+
+for (const [part, cases] of Object.entries(all)) {
+  describe(`checker: ${part}`, () => {
+    test.each(cases.map(([rule, good, bad], index) => ({ rule, good, bad, index })))(
+      "$rule ($index)",
+      ({ rule, good, bad }) => {
+        expect(good.rules).toEqual([]);
+        expect(bad.rules).toEqual([rule]);
+      },
+    );
+  });
+}
+
+test("checker: a server that does what no server may", () => {
+  expect(story().tell({ type: "broken", what: "it stands still" }).rules).toEqual([
+    "the server works",
+  ]);
+});
