@@ -43,7 +43,8 @@ interface Queue {
 
 interface Receive {
   readonly queue: Queue;
-  readonly wallMs: number;
+  /** The earliest and the latest that the wall clock has been since. */
+  wallMsMin: number;
   wallMsMax: number;
   /** Messages that were there before it was asked. */
   readonly known: number;
@@ -89,7 +90,8 @@ export class QueueRule {
         if (queue === undefined) break;
         const known = queue.messages.size;
         const { wallMs } = event;
-        this.#receives.set(event.op, { queue, wallMs, wallMsMax: wallMs, known });
+        const walls = { wallMsMin: wallMs, wallMsMax: wallMs };
+        this.#receives.set(event.op, { queue, ...walls, known });
         queue.underWay.add(event.op);
         break;
       }
@@ -123,7 +125,12 @@ export class QueueRule {
   #passed(wallMs: number): void {
     if (wallMs < this.#wallMs) {
       for (const queue of this.#queues.values()) {
-        for (const op of queue.underWay) this.#atLeast(this.#receives.get(op) ?? null);
+        for (const op of queue.underWay) {
+          const receive = this.#receives.get(op);
+          if (receive === undefined) continue;
+          this.#atLeast(receive);
+          receive.wallMsMin = Math.min(receive.wallMsMin, wallMs);
+        }
       }
       for (const { lease } of this.#messages()) {
         this.#atLeast(lease);
@@ -204,7 +211,7 @@ export class QueueRule {
       message.lostBefore = queue.lost;
       message.lease = {
         deliveries,
-        untilMs: receive.wallMs + event.leaseMs,
+        untilMs: Math.min(receive.wallMsMin, event.wallMs) + event.leaseMs,
         wallMsMax: Math.max(receive.wallMsMax, event.wallMs),
         isLeft: false,
         taken: null,
@@ -315,7 +322,7 @@ export class QueueRule {
       this.#report("a delivery is settled once", `${about}, after ${lease.taken}`);
     }
     if (answer.kind === "extend") {
-      lease.untilMs = wallMs + answer.waitMs;
+      lease.untilMs = Math.min(wallMs, this.#wallMs) + answer.waitMs;
       return;
     }
     lease.taken = answer.kind;
