@@ -178,6 +178,23 @@ describe("engine: share groups and queues", () => {
 });
 
 describe("engine: this machine's disk", () => {
+  test("state of the server's own: in segments and up to a growth as set", async () => {
+    const settings = { stateSegmentBytes: 2048, stateSnapshotBytes: 1024 };
+    const { engine, disk } = await openTestEngine({ settings });
+    await createTopic(engine, "orders");
+    for (let offset = 0; offset < 100; offset++) await commit(engine, offset);
+    await settle();
+    const logs = disk.paths().filter((path) => /__consumer_offsets-0\/\d+\.log$/.test(path));
+    // A hundred commits are more than ten segments; what a snapshot made needless is gone.
+    expect(logs.length).toBeLessThan(5);
+    expect(logs[0]).not.toContain("/00000000000000000000.log");
+    expect(await committed(engine)).toBe(99);
+    await engine.close();
+    const again = await openTestEngine({ disk, settings });
+    expect(await committed(again.engine)).toBe(99);
+    await again.engine.close();
+  });
+
   test("killed: what was acknowledged with acks=1 and acks=all is there", async () => {
     const path = await temporaryDirectory();
     const engine = await openEngine({ path });

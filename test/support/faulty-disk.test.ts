@@ -328,3 +328,31 @@ describe("faults", () => {
     expect(await disk.list("/")).toEqual(["fast", "slow"]);
   });
 });
+
+describe("latency", () => {
+  test("a call takes effect when its time has come; a sync covers what was written before it began", async () => {
+    let release = (): void => undefined;
+    const slow = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const disk = new FaultyDisk({ latency: ({ kind }) => (kind === "sync" ? slow : null) });
+    const file = await disk.open("/f", "write");
+    await file.write([filled(1, 4)], 0);
+    let isSynced = false;
+    const synced = file.sync().then(() => {
+      isSynced = true;
+    });
+    await file.write([filled(2, 4)], 4);
+    await settle();
+    expect(isSynced).toBe(false);
+    expect(disk.isDurable("/f")).toBe(false);
+    release();
+    await synced;
+    expect(disk.isDurable("/f")).toBe(false);
+    const left = disk.afterCrash(seededRandom(1), "none").contents("/f");
+    // The name was never made durable; what the file holds was, up to the first write.
+    expect(left).toBeNull();
+    await disk.syncDirectory("/");
+    expect(disk.afterCrash(seededRandom(1), "none").contents("/f")).toEqual(filled(1, 4));
+  });
+});
