@@ -3,6 +3,7 @@
 
 import { contentOf, type EventOf, type SimEvent } from "../history.ts";
 import type { RecordRule } from "./records.ts";
+import { dispatch, type Handlers } from "./dispatch.ts";
 import type { Report } from "./report.ts";
 
 interface Lease {
@@ -70,6 +71,36 @@ export class QueueRule {
     [];
   #wallMs = 0;
 
+  readonly #handlers: Handlers = {
+    queue: (event) => {
+      this.#queue(event);
+    },
+    receive: (event) => {
+      const queue = this.#queues.get(event.queue);
+      if (queue === undefined) return;
+      const known = queue.messages.size;
+      const { wallMs } = event;
+      const walls = { wallMsMin: wallMs, wallMsMax: wallMs };
+      this.#receives.set(event.op, { queue, ...walls, known });
+      queue.underWay.add(event.op);
+    },
+    received: (event) => {
+      this.#received(event);
+    },
+    settle: (event) => {
+      this.#settling(event);
+    },
+    settled: (event) => {
+      this.#settled(event);
+    },
+    unanswered: (event) => {
+      this.#unanswered(event.op);
+    },
+    drained: (event) => {
+      this.#drained(event.queue);
+    },
+  };
+
   constructor(report: Report, records: RecordRule) {
     this.#report = report;
     this.#records = records;
@@ -81,38 +112,7 @@ export class QueueRule {
 
   take(event: SimEvent): void {
     this.#passed(event.wallMs);
-    switch (event.type) {
-      case "queue":
-        this.#queue(event);
-        break;
-      case "receive": {
-        const queue = this.#queues.get(event.queue);
-        if (queue === undefined) break;
-        const known = queue.messages.size;
-        const { wallMs } = event;
-        const walls = { wallMsMin: wallMs, wallMsMax: wallMs };
-        this.#receives.set(event.op, { queue, ...walls, known });
-        queue.underWay.add(event.op);
-        break;
-      }
-      case "received":
-        this.#received(event);
-        break;
-      case "settle":
-        this.#settling(event);
-        break;
-      case "settled":
-        this.#settled(event);
-        break;
-      case "unanswered":
-        this.#unanswered(event.op);
-        break;
-      case "drained":
-        this.#drained(event.queue);
-        break;
-      default:
-        break;
-    }
+    dispatch(this.#handlers, event);
   }
 
   #queue(about: EventOf<"queue">): void {

@@ -2,6 +2,7 @@
 // invented; an offset has one record for ever; what readers may see only grows.
 
 import { contentOf, type EventOf, type SendMode, type SimEvent } from "../history.ts";
+import { dispatch, type Handlers } from "./dispatch.ts";
 import type { Report } from "./report.ts";
 import type { TransactionRule } from "./transactions.ts";
 
@@ -60,6 +61,43 @@ export class RecordRule {
   #life = 0;
   #wallMsMax = 0;
 
+  readonly #handlers: Handlers = {
+    send: (event) => {
+      this.#sending(event);
+    },
+    sent: (event) => {
+      this.#sent(event);
+    },
+    ask: (event) => {
+      const { highWatermark, logStart } = this.#logOf(event.place);
+      this.#asks.set(event.op, { ...event, highWatermark, logStart, life: this.#life });
+    },
+    read: (event) => {
+      this.#read(event);
+    },
+    "ask-time": (event) => {
+      const log = this.#logOf(event.place);
+      this.#searches.set(event.op, { log, time: event.time, end: log.highWatermark });
+    },
+    "told-time": (event) => {
+      const search = this.#searches.get(event.op);
+      if (search !== undefined) this.#told.push({ search, offset: event.offset });
+    },
+    trim: (event) => {
+      const log = this.#logOf(event.place);
+      log.trimmedTo = Math.max(log.trimmedTo, event.offset);
+    },
+    retention: (event) => {
+      this.#logOf(event.place).keepMs = event.keepMs;
+    },
+    stopped: (event) => {
+      this.#stopped(event.how === "power");
+    },
+    fault: () => {
+      this.#forgetWritten();
+    },
+  };
+
   constructor(report: Report, transactions: TransactionRule) {
     this.#report = report;
     this.#transactions = transactions;
@@ -77,48 +115,7 @@ export class RecordRule {
 
   take(event: SimEvent): void {
     this.#wallMsMax = Math.max(this.#wallMsMax, event.wallMs);
-    switch (event.type) {
-      case "send":
-        this.#sending(event);
-        break;
-      case "sent":
-        this.#sent(event);
-        break;
-      case "ask": {
-        const { highWatermark, logStart } = this.#logOf(event.place);
-        this.#asks.set(event.op, { ...event, highWatermark, logStart, life: this.#life });
-        break;
-      }
-      case "read":
-        this.#read(event);
-        break;
-      case "ask-time": {
-        const log = this.#logOf(event.place);
-        this.#searches.set(event.op, { log, time: event.time, end: log.highWatermark });
-        break;
-      }
-      case "told-time": {
-        const search = this.#searches.get(event.op);
-        if (search !== undefined) this.#told.push({ search, offset: event.offset });
-        break;
-      }
-      case "trim": {
-        const log = this.#logOf(event.place);
-        log.trimmedTo = Math.max(log.trimmedTo, event.offset);
-        break;
-      }
-      case "retention":
-        this.#logOf(event.place).keepMs = event.keepMs;
-        break;
-      case "stopped":
-        this.#stopped(event.how === "power");
-        break;
-      case "fault":
-        this.#forgetWritten();
-        break;
-      default:
-        break;
-    }
+    dispatch(this.#handlers, event);
   }
 
   /** The history is over: searches by time are held against all that is known now. */

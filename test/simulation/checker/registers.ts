@@ -1,6 +1,7 @@
 // A committed offset is the one that was committed last; where an answer was lost it may be one or the other.
 
 import type { EventOf, SimEvent } from "../history.ts";
+import { dispatch, type Handlers } from "./dispatch.ts";
 import type { Report } from "./report.ts";
 import type { TransactionRule } from "./transactions.ts";
 
@@ -33,6 +34,28 @@ export class RegisterRule {
   >();
   #now = 0;
 
+  readonly #handlers: Handlers = {
+    write: (event) => {
+      this.#begin(event);
+    },
+    written: (event) => {
+      this.#end(this.#writes.get(event.op));
+    },
+    look: (event) => {
+      const register = this.#at(event.register);
+      this.#looks.set(event.op, { register, allowed: this.#allowed(register) });
+    },
+    looked: (event) => {
+      this.#looked(event);
+    },
+    unanswered: (event) => {
+      this.#looks.delete(event.op);
+    },
+    stopped: () => {
+      this.#stopped();
+    },
+  };
+
   constructor(report: Report, transactions: TransactionRule) {
     this.#report = report;
     this.#transactions = transactions;
@@ -47,30 +70,7 @@ export class RegisterRule {
 
   take(event: SimEvent): void {
     this.#now++;
-    switch (event.type) {
-      case "write":
-        this.#begin(event);
-        break;
-      case "written":
-        this.#end(this.#writes.get(event.op));
-        break;
-      case "look": {
-        const register = this.#at(event.register);
-        this.#looks.set(event.op, { register, allowed: this.#allowed(register) });
-        break;
-      }
-      case "looked":
-        this.#looked(event);
-        break;
-      case "unanswered":
-        this.#looks.delete(event.op);
-        break;
-      case "stopped":
-        this.#stopped();
-        break;
-      default:
-        break;
-    }
+    dispatch(this.#handlers, event);
   }
 
   #begin({ op, register: name, value, transaction }: EventOf<"write">): void {
