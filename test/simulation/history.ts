@@ -74,6 +74,8 @@ export type SimEvent = Times &
     | { readonly type: "told-time"; readonly op: number; readonly offset: number }
     /** Records below may be removed from now on. */
     | { readonly type: "trim"; readonly place: string; readonly offset: number }
+    /** They are removed, the server says. */
+    | { readonly type: "trimmed"; readonly place: string; readonly offset: number }
     /** Records of this age may be removed; places never named here keep everything. */
     | { readonly type: "retention"; readonly place: string; readonly keepMs: number }
     | { readonly type: "begin"; readonly transaction: string }

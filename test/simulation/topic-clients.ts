@@ -112,9 +112,11 @@ class ChangingTopic {
     const end = this.#ends.get(placeText(place)) ?? 0;
     const offset = this.#random.below(end + 1);
     this.#world.tell({ type: "trim", place: placeText(place), offset });
-    await this.#world.call("deleteRecords", ({ topics }) =>
+    const answer = await this.#world.call("deleteRecords", ({ topics }) =>
       topics.deleteRecords(this.#name, [{ partition: place.partition, offset }]),
     );
+    if (answer.kind !== "ok") return;
+    this.#world.tell({ type: "trimmed", place: placeText(place), offset });
   }
 
   async #widen(): Promise<void> {

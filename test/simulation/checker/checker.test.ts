@@ -69,6 +69,21 @@ const records: readonly Case[] = [
       .read({ 0: "a", 1: "b" }),
   ],
   [
+    "the log start never goes back",
+    story()
+      .send(["a", "b"], 0)
+      .tell({ type: "trim", place: "t/0", offset: 1 })
+      .read({ 1: "b" }, { logStart: 1, from: 1 })
+      .stop("power")
+      .read({ 0: "a", 1: "b" }),
+    story()
+      .send(["a", "b"], 0)
+      .tell({ type: "trim", place: "t/0", offset: 1 })
+      .tell({ type: "trimmed", place: "t/0", offset: 1 })
+      .stop("power")
+      .read({ 0: "a", 1: "b" }),
+  ],
+  [
     "positions are in order",
     story().read({}),
     story().read({}, { highWatermark: 0, stableEnd: 1 }),

@@ -29,6 +29,8 @@ interface Log {
   /** The first high watermark seen in this life of the server: what earlier lives left lies below. */
   lifeEnd: number | null;
   trimmedTo: number;
+  /** The log start that was answered. */
+  trimmedFor: number;
   keepMs: number | null;
 }
 
@@ -86,6 +88,11 @@ export class RecordRule {
     trim: (event) => {
       const log = this.#logOf(event.place);
       log.trimmedTo = Math.max(log.trimmedTo, event.offset);
+    },
+    trimmed: (event) => {
+      const log = this.#logOf(event.place);
+      log.trimmedFor = Math.max(log.trimmedFor, event.offset);
+      log.logStart = Math.max(log.logStart, event.offset);
     },
     retention: (event) => {
       this.#logOf(event.place).keepMs = event.keepMs;
@@ -294,7 +301,11 @@ export class RecordRule {
 
   #stopped(isPower: boolean): void {
     this.#life++;
-    for (const log of this.#logs.values()) log.lifeEnd = null;
+    for (const log of this.#logs.values()) {
+      log.lifeEnd = null;
+      // What age and size removed may be back, as long as nobody was answered that it is gone.
+      log.logStart = log.trimmedFor;
+    }
     if (isPower) this.#forgetWritten();
   }
 
@@ -315,6 +326,7 @@ export class RecordRule {
         ackedEnd: 0,
         lifeEnd: null,
         trimmedTo: 0,
+        trimmedFor: 0,
         keepMs: null,
       };
       this.#logs.set(name, log);
