@@ -51,7 +51,7 @@ async function join(
       protocolType: "consumer",
       protocols: [protocol("range", ["t0"])],
       sessionTimeoutMs: 6000,
-      rebalanceTimeoutMs: 2000,
+      rebalanceTimeoutMs: 500,
       requiresKnownMemberId: false,
       supportsSkipAssignment: false,
       clientId: "simulation",

@@ -243,6 +243,8 @@ export async function read(
   const { records, end, problem } = fetched;
   if (problem !== null) world.broken(`a fetch of ${placeText(place)} from ${from}: ${problem}`);
   world.tell({ type: "read", op, records, end, logStart, stableEnd, highWatermark });
+  if (place.topic.endsWith(".dead") && records.length > 0) world.coverage.hit("state dead letter");
+  if (stableEnd < highWatermark) world.coverage.hit("state open transaction holds readers back");
   return { kind: "ok", value: { end, logStart, stableEnd } };
 }
 

@@ -296,11 +296,25 @@ export class World {
         await this.sleep(10);
         continue;
       }
+      await this.#checkHealth(life, outcome.engine);
+      if (life !== this.#life) continue;
       life.engine = outcome.engine;
       this.#lives++;
       this.tell({ type: "started" });
       return;
     }
+  }
+
+  // On a good disk nothing that a stop left may keep any part of the server from working.
+  async #checkHealth(life: Life, engine: Engine): Promise<void> {
+    const isBad = this.#isDiskBad;
+    const health = await Promise.race([engine.services.health(), life.over.then(() => null)]);
+    if (health === null || isBad || this.#isDiskBad || this.disk.isDead) return;
+    if (!health.ready) this.broken(`after a start: ${health.problems.join("; ")}`);
+  }
+
+  get #isDiskBad(): boolean {
+    return this.#faulty === this.disk || this.disk.capacityBytes < Number.POSITIVE_INFINITY;
   }
 
   /** Resolves when the server that is up, or is starting, is no more. */
@@ -372,7 +386,7 @@ export class World {
       this.coverage.hit(`log ${level}: ${message}`);
     };
     return {
-      debug: () => undefined,
+      debug: note("debug"),
       info: note("info"),
       warn: note("warn"),
       error: note("error"),
