@@ -133,7 +133,7 @@ async function afterwards(world: World, random: Random, planned: PlannedFault): 
   await world.stop(oneOf<StopHow>(random, ["power", "kill", "kill", "close"]));
 }
 
-/** The disk is a good one again, however it was; and the clock is set right, which is never earlier than it has been. */
+/** The disk is a good one again, however it was, and the clock is set right: never earlier than it has been. */
 export function heal(world: World): void {
   const latestMs = Math.max(...world.history.map(({ wallMs }) => wallMs));
   world.clock.setWall(Math.max(world.nowMs, latestMs));

@@ -97,7 +97,7 @@ export type SimEvent = Times &
     | { readonly type: "written"; readonly op: number }
     | { readonly type: "look"; readonly op: number; readonly register: string }
     | { readonly type: "looked"; readonly op: number; readonly value: number }
-    /** A member of a group is told all it may read; `untilMs` is when it would be thought dead without a further word. */
+    /** A member of a group is told all it may read; without a further word it is thought dead at `untilMs`. */
     | {
         readonly type: "assigned";
         readonly group: string;
