@@ -217,6 +217,9 @@ export class Catalog {
     const count = range.to - range.from;
     this.#risingCount += count;
     try {
+      // A create that failed may hold all the same, and then the directories that lie in the way are its: where nothing
+      // can be decided any more they stay.
+      await this.#options.coordinator.query(() => null);
       return await this.#options.store.create(range);
     } finally {
       this.#risingCount -= count;

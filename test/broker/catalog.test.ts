@@ -76,6 +76,24 @@ describe("catalog: create", () => {
     expect(engine.gauges().partitions).toBe(10);
   });
 
+  test("a create of which nobody knows, and another try: the topic that holds has its directories", async () => {
+    const { engine, disk } = await openTestEngine();
+    disk.plan({ kind: "sync", path: /__cluster_metadata/, effect: "fail" });
+    const outcomes: string[] = [];
+    for (let tries = 0; tries < 3; tries++) {
+      outcomes.push(await outcomeOf(createTopic(engine, "orders", { partitions: 2 })));
+    }
+    expect(outcomes).toEqual(Array.from({ length: 3 }, () => "COORDINATOR_NOT_AVAILABLE"));
+    // The process dies, and the page cache tells the next one of the first try.
+    const again = await openTestEngine({ disk: disk.kill() });
+    expect(again.engine.services.topics.lookup("orders")).not.toBeNull();
+    expect((await again.engine.services.health()).problems).toEqual([]);
+    for (const partition of [0, 1]) {
+      await produce(again.engine, { topic: "orders", partition, values: ["a"] });
+      expect(await readValues(again.engine, "orders", partition)).toEqual(["a"]);
+    }
+  });
+
   test("the disk refuses half way: the same create works afterwards", async () => {
     const { engine, disk } = await openTestEngine();
     disk.plan({ kind: ["open", "write"], path: /orders-2/, effect: "full" });
