@@ -8,6 +8,8 @@ import type { Report } from "./report.ts";
 
 interface Lease {
   readonly deliveries: number;
+  /** Which event of the history told of it. */
+  readonly at: number;
   /** By the wall clock: nobody else has the record before. */
   untilMs: number;
   /** The latest that the wall clock has been since. */
@@ -44,6 +46,8 @@ interface Queue {
 
 interface Receive {
   readonly queue: Queue;
+  /** Which event of the history it is. */
+  readonly at: number;
   /** The earliest and the latest that the wall clock has been since. */
   wallMsMin: number;
   wallMsMax: number;
@@ -70,6 +74,7 @@ export class QueueRule {
   readonly #seen: { readonly place: string; readonly offset: number; readonly content: string }[] =
     [];
   #wallMs = 0;
+  #at = 0;
 
   readonly #handlers: Handlers = {
     queue: (event) => {
@@ -81,7 +86,7 @@ export class QueueRule {
       const known = queue.messages.size;
       const { wallMs } = event;
       const walls = { wallMsMin: wallMs, wallMsMax: wallMs };
-      this.#receives.set(event.op, { queue, ...walls, known });
+      this.#receives.set(event.op, { queue, ...walls, known, at: this.#at });
       queue.underWay.add(event.op);
     },
     received: (event) => {
@@ -111,6 +116,7 @@ export class QueueRule {
   }
 
   take(event: SimEvent): void {
+    this.#at++;
     this.#passed(event.wallMs);
     dispatch(this.#handlers, event);
   }
@@ -207,10 +213,14 @@ export class QueueRule {
       const place = `${queue.about.topic}/${partition}`;
       this.#records.learn(place, offset, content);
       const message = this.#message(queue, { place, offset, content });
+      // An answer may be slow, and a later delivery known before it.
+      const { lease } = message;
+      if (lease !== null && lease.deliveries > deliveries && lease.at > receive.at) continue;
       this.#checkDelivery({ queue, receive, message, deliveries });
       message.lostBefore = queue.lost;
       message.lease = {
         deliveries,
+        at: this.#at,
         untilMs: Math.min(receive.wallMsMin, event.wallMs) + event.leaseMs,
         wallMsMax: Math.max(receive.wallMsMax, event.wallMs),
         isLeft: false,
@@ -273,7 +283,7 @@ export class QueueRule {
     const queue = this.#queues.get(event.queue);
     if (queue === undefined) return;
     const asked = event.answers.map((answer) => {
-      const message = this.#at(queue, answer);
+      const message = this.#messageAt(queue, answer);
       if (message === undefined) return null;
       if (answer.kind === "ack" || answer.kind === "reject") message.mayBeDone = true;
       const { lease } = message;
@@ -293,7 +303,7 @@ export class QueueRule {
     const { queue, event } = settle;
     this.#settles.delete(op);
     for (const [index, answer] of event.answers.entries()) {
-      const message = this.#at(queue, answer);
+      const message = this.#messageAt(queue, answer);
       if (message === undefined) continue;
       const about = `${answer.kind} of ${message.name}, delivery ${answer.deliveries}`;
       const isTaken = isHeld[index] === true;
@@ -351,7 +361,7 @@ export class QueueRule {
     }
   }
 
-  #at(
+  #messageAt(
     queue: Queue | undefined,
     answer: { readonly partition: number; readonly offset: number },
   ): Message | undefined {
