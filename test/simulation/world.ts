@@ -4,9 +4,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { sleep } from "../../src/base/clock.ts";
 import { LogError } from "../../src/base/error.ts";
-import type { Logger } from "../../src/base/logger.ts";
 import { type Random, seededRandom } from "../../src/base/random.ts";
-import { silentBrokerObserver } from "../../src/broker/broker-settings.ts";
 import { type Engine, type EngineSettings, openEngine } from "../../src/engine.ts";
 import type { Services } from "../../src/services.ts";
 import { FakeClock } from "../support/fake-clock.ts";
@@ -14,6 +12,7 @@ import { FaultyDisk, isDeadDiskError } from "../support/faulty-disk.ts";
 import { Coverage } from "./coverage.ts";
 import type { EventOf, SimEvent, Times } from "./history.ts";
 import { LifeClock } from "./life-clock.ts";
+import { witnesses } from "./witnesses.ts";
 
 /** How a call to the server ended. `lost`: nobody knows whether it was done. */
 export type Answer<Value> =
@@ -268,14 +267,7 @@ export class World {
         disk: this.disk,
         clock: life.clock,
         random,
-        logger: this.#logger(),
-        observer: {
-          ...silentBrokerObserver,
-          recovered: ({ cutBytes, scannedBytes }) => {
-            if (cutBytes > 0) this.coverage.hit("state recovery cut a torn tail");
-            if (scannedBytes > 0) this.coverage.hit("state recovery scanned");
-          },
-        },
+        ...witnesses(this.coverage),
         settings: this.#options.settings,
       }).then(
         (engine) => ({ engine, error: null }),
@@ -379,18 +371,6 @@ export class World {
     if (most === 0) return null;
     const ms = this.#diskDice.below(most + 1);
     return ms === 0 ? null : this.sleep(ms);
-  }
-
-  #logger(): Logger {
-    const note = (level: string) => (_facts: object, message: string) => {
-      this.coverage.hit(`log ${level}: ${message}`);
-    };
-    return {
-      debug: note("debug"),
-      info: note("info"),
-      warn: note("warn"),
-      error: note("error"),
-    };
   }
 }
 
