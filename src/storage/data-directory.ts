@@ -210,7 +210,11 @@ export class DataDirectory {
    */
   async retire(name: string, topicId: string): Promise<string> {
     const retired = asideName(name, topicId, "delete");
-    if (await this.#disk.exists(`${this.path}/${name}`)) await this.#move(name, retired);
+    if (await this.#disk.exists(`${this.path}/${name}`)) {
+      // Partitions that a topic was to be given may have been put away before, and not be removed yet.
+      await this.#disk.remove(`${this.path}/${retired}`);
+      await this.#move(name, retired);
+    }
     // A crash may have come between the rename and this.
     else await this.#disk.syncDirectory(this.path);
     return retired;

@@ -243,6 +243,20 @@ describe("partitions", () => {
     expect(names.filter((name) => /^b-0\.[0-9a-f]{32}-stray$/.test(name))).toHaveLength(1);
   });
 
+  test("retired again under one name before the first was removed: the later one takes its place", async () => {
+    const disk = new FaultyDisk();
+    const data = await open(disk);
+    const topicId = "0f0e0d0c-0b0a-0908-0706-050403020100";
+    for (const content of [1, 2]) {
+      disk.setContents(`${data.path}/a-0/f`, new Uint8Array([content]));
+      await data.retire("a-0", topicId);
+    }
+    const left = disk.paths().filter((path) => path.includes("a-0"));
+    expect(left).toHaveLength(1);
+    expect(disk.contents(left[0] ?? "")).toEqual(new Uint8Array([2]));
+    expect(await data.removeRetired()).toBe(1);
+  });
+
   test("retirement: power cut at every call: old name or new, with all it holds", async () => {
     for (let nth = 1, isDone = false; !isDone; nth++) {
       const [disk, data] = await withPartitions("a-0");
