@@ -267,7 +267,8 @@ async function acquire(
     shares.acknowledge(group, memberId, [{ ...place, batches }]),
   );
   const [result] = acknowledged.kind === "ok" ? acknowledged.value : [];
-  if (result === undefined) world.tell({ type: "unanswered", op: settleOp, code: null });
-  else
-    world.tell({ type: "settled", op: settleOp, isHeld: answers.map(() => result.error === null) });
+  // A partition's acknowledgements are refused whole, perhaps for one of them or for no fault of theirs.
+  if (result === undefined || result.error !== null) {
+    world.tell({ type: "unanswered", op: settleOp, code: result?.error ?? null });
+  } else world.tell({ type: "settled", op: settleOp, isHeld: answers.map(() => true) });
 }
