@@ -201,11 +201,6 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   }
 }
 
-/** Names of the topics that are not the server's own. */
-function* clientTopicNames(broker: Broker): Iterable<string> {
-  for (const { listing } of broker.liveTopics.all()) if (!listing.internal) yield listing.name;
-}
-
 async function openGroups(
   broker: Broker,
   seams: {
@@ -222,7 +217,7 @@ async function openGroups(
     ageClock: broker.ageClock,
     log: new LogStateLog(partition.log()),
     topics: (name) => broker.liveTopics.find(name)?.listing ?? null,
-    topicNames: () => clientTopicNames(broker),
+    topicNames: () => broker.liveTopics.clientNames(),
     snapshotGrowthBytes: seams.snapshotGrowthBytes,
   });
   broker.onTopicChange(({ kind, name, topicId }) => {

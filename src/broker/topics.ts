@@ -72,6 +72,11 @@ export class Topics {
     for (const topic of this.#byName.values()) yield* topic.partitions;
   }
 
+  /** Names of the topics that are not the server's own. */
+  *clientNames(): Iterable<string> {
+    for (const { listing } of this.all()) if (!listing.internal) yield listing.name;
+  }
+
   /** The topic of a name; null when there is none. */
   find(name: string): Topic | null {
     return this.#byName.get(name) ?? null;

@@ -212,7 +212,8 @@ export class DataDirectory {
     const retired = asideName(name, topicId, "delete");
     if (await this.#disk.exists(`${this.path}/${name}`)) {
       // Partitions that a topic was to be given may have been put away before, and not be removed yet.
-      await this.#disk.remove(`${this.path}/${retired}`);
+      const before = `${this.path}/${retired}`;
+      if (await this.#disk.exists(before)) await this.#disk.remove(before);
       await this.#move(name, retired);
     }
     // A crash may have come between the rename and this.
