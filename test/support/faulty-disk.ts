@@ -396,6 +396,5 @@ export function isDeadDiskError(error: unknown): boolean {
 }
 
 function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  const only = chunks[0];
-  return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);
+  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
 }
