@@ -1,15 +1,15 @@
-// A real server under a clock that is ten years ahead. Needs `faketime`; says so where it is missing.
+// A real server under a clock that is ten years ahead. Needs libfaketime; says so where it is missing.
 
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { freePort, ServerProcess } from "../support/server-process.ts";
-
-const faketime = "/usr/bin/faketime";
+import { fakeTime } from "./clocks/fake-time.ts";
 
 test("server: started ten years ahead: nothing is removed by age, and it is said", async (context) => {
-  if (!existsSync(faketime)) return context.skip(`${faketime} is missing`);
+  const found = fakeTime();
+  if ("missing" in found) return context.skip(found.missing);
   const dataDir = mkdtempSync(join(tmpdir(), "varve-clock-"));
   let server: ServerProcess | null = null;
   onTestFinished(async () => {
@@ -33,9 +33,11 @@ test("server: started ten years ahead: nothing is removed by age, and it is said
   };
   expect(await server.stop()).toBe(0);
 
-  const nodeFlags = ["-f", "+3650d", process.execPath];
+  const fake = { LD_PRELOAD: found.tool, FAKETIME: "+3650d", FAKETIME_DONT_FAKE_MONOTONIC: "1" };
+  const assignments = Object.entries(fake).map(([name, value]) => `${name}=${value}`);
+  const nodeFlags = [...assignments, process.execPath];
   const port = await freePort();
-  server = await ServerProcess.start({ dataDir, port, flags, node: faketime, nodeFlags });
+  server = await ServerProcess.start({ dataDir, port, flags, node: "/usr/bin/env", nodeFlags });
   // Some rounds of retention.
   await new Promise((resolve) => setTimeout(resolve, 500));
   const ready = await fetch(`${server.url}/readyz`);

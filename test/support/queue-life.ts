@@ -170,6 +170,7 @@ export class QueueLife {
     tell("settle", answered);
     if (end === "full") await this.world.makeRoom();
     else if (end !== "go on") await this.world.die(end);
+    this.model.passed(this.world.clock.nowMs());
     await this.#observe();
     tell("produce", answered);
     tell("receive", answered);

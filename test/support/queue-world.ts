@@ -137,7 +137,11 @@ export class QueueWorld {
   async makeRoom(): Promise<void> {
     this.#full?.cancel();
     this.#full = null;
-    while (this.shares.state === "loading") await settle(1);
+    // Where it was read a moment ago there is a pause.
+    for (let turn = 1; this.shares.state === "loading"; turn++) {
+      if (turn % 100 === 0) await this.clock.run(1000);
+      else await settle(1);
+    }
     if (this.shares.state === "failed") await this.die("kill");
   }
 

@@ -39,7 +39,8 @@ const partitions = 3;
 export async function backupTorture(options: BackupTortureOptions): Promise<BackupTortureFacts> {
   const run = new BackupTorture(options);
   for (let cycle = 1; cycle <= options.cycles; cycle++) {
-    options.onCycle?.(cycle, await run.cycle(cycle));
+    const done = await run.cycle(cycle);
+    options.onCycle?.(cycle, done);
   }
   await run.end();
   return run;
