@@ -57,6 +57,8 @@ export class Load {
     await topics.create("events", { partitions: 4, config: settings.events });
     await topics.create("state", { partitions: 1, config: settings.state });
     await topics.create("paid", { partitions: 2, config: settings.events });
+    // A queue's records stay as long as its topic says, acknowledged or not.
+    await topics.create("jobs", { partitions: 1, config: settings.events });
     await queues.put("jobs", { leaseMs: 10_000, maxDeliveries: 4, maxDepth: queueDepthMax });
     this.#work = Promise.all([
       this.#loop(() => this.#produce()),
