@@ -138,10 +138,13 @@ describe("share engine: lives", () => {
 
   test("closed: no timer is left, and nothing is taken any more", async () => {
     const world = await ShareWorld.open();
-    const timers = world.clock.timerCount;
-    await world.begun(1, { leaseMs: 500 });
+    await world.topic("t", 1);
     await world.appendEach("t", ["a"]);
+    // The broker's own, which stay.
+    const timers = world.clock.timerCount;
+    await world.group("g", { from: "earliest", leaseMs: 500 });
     await world.deliver();
+    expect(world.clock.timerCount).toBeGreaterThan(timers);
     await world.queues.close();
     await world.engine.close();
     await expect(world.deliver()).rejects.toMatchObject({ code: "SERVER_STOPPING" });
