@@ -43,6 +43,13 @@ export interface Delivery {
   release(): void;
 }
 
+// What is remembered of a group between its deliveries.
+interface Pace {
+  readonly throttle: Throttle;
+  /** Calls begin with another partition each. */
+  nextPartition: number;
+}
+
 interface Attempt extends Delivery {
   /** Resolves when the leases are durable. */
   readonly durable: Promise<unknown>;
@@ -55,8 +62,7 @@ const passedOverMax = 1000;
 export class Deliveries {
   readonly #engine: ShareCore;
   readonly #turns = new Turns();
-  readonly #throttles = new Map<string, Throttle>();
-  readonly #nextPartition = new Map<string, number>();
+  readonly #paces = new Map<string, Pace>();
 
   constructor(engine: ShareCore) {
     this.#engine = engine;
@@ -105,7 +111,13 @@ export class Deliveries {
       ticket.leave();
       // What woke one who leaves without anything is news for the next.
       line.wakeFirst();
+      this.#engine.leaveLine(group, line);
     }
+  }
+
+  /** Forgets a group that has gone: another of its name begins with a whole second's worth. */
+  forget(group: string): void {
+    this.#paces.delete(group);
   }
 
   /** Whether the group has partitions that the request does not name. */
@@ -162,7 +174,7 @@ export class Deliveries {
       allowed = Math.max(0, concurrency - inFlight);
     }
     if (rate === null) return allowed;
-    const throttle = this.#throttleOf(group.name);
+    const { throttle } = this.#paceOf(group.name);
     const tokens = throttle.available(rate, nowMs);
     if (tokens <= 0) this.#engine.wakeLater(group, throttle.waitMs(rate));
     return Math.min(allowed, tokens);
@@ -174,8 +186,7 @@ export class Deliveries {
     partitions: readonly SharePartition[],
     max: number,
   ): Promise<readonly Wish[]> {
-    const start = this.#nextPartition.get(group.name) ?? 0;
-    this.#nextPartition.set(group.name, start + 1);
+    const start = this.#paceOf(group.name).nextPartition++;
     const wishes: Wish[] = [];
     let left = max;
     let failure: unknown = null;
@@ -218,7 +229,8 @@ export class Deliveries {
     durable.catch(() => undefined);
     let count = 0;
     for (const lease of leases) count += lengthOf(lease);
-    this.#throttleOf(group.name).take(count);
+    // Nothing is taken where the group has gone meanwhile, and nothing is to be remembered of it.
+    if (count > 0) this.#paceOf(group.name).throttle.take(count);
     const ranges = deliveredOf(leases, reads);
     return { ranges, leaseMs: terms.leaseMs, durable, release: () => reads.release() };
   }
@@ -269,12 +281,12 @@ export class Deliveries {
     }
   }
 
-  #throttleOf(group: string): Throttle {
-    const known = this.#throttles.get(group);
+  #paceOf(group: string): Pace {
+    const known = this.#paces.get(group);
     if (known !== undefined) return known;
-    const throttle = new Throttle();
-    this.#throttles.set(group, throttle);
-    return throttle;
+    const pace: Pace = { throttle: new Throttle(), nextPartition: 0 };
+    this.#paces.set(group, pace);
+    return pace;
   }
 }
 

@@ -49,6 +49,8 @@ export interface ShareCore {
   tend(group: ShareGroup): void;
   /** Those who wait for records of a group. */
   lineOf(group: string): Receivers;
+  /** Forgets a line in which nobody is left. */
+  leaveLine(group: string, line: Receivers): void;
   /** Lets the first receiver look again after a time. */
   wakeLater(group: ShareGroup, delayMs: number): void;
   /** Tends a group again after a time. */

@@ -95,6 +95,11 @@ export class ShareEngine implements ShareCore {
     return this.#machine.groups();
   }
 
+  /** How many groups have somebody in line. */
+  get lineCount(): number {
+    return this.#lines.size;
+  }
+
   /** A group; null when there is none. */
   find(group: string): ShareGroup | null {
     return this.#machine.find(group);
@@ -140,6 +145,11 @@ export class ShareEngine implements ShareCore {
     const line = new Receivers(this.options.clock);
     this.#lines.set(group, line);
     return line;
+  }
+
+  /** Forgets a line in which nobody is left: groups come and go, and anybody may ask for one that never was. */
+  leaveLine(group: string, line: Receivers): void {
+    if (line.count === 0 && this.#lines.get(group) === line) this.#lines.delete(group);
   }
 
   /** Calls `listener` after changes of a group, and when its partitions moved. It must not throw. */
@@ -229,13 +239,14 @@ export class ShareEngine implements ShareCore {
     this.#leaveTakers.add(listener);
   }
 
-  /** Forgets what it watched for a group that has gone. */
+  /** Forgets a group that has gone: what it watched for it, and how it was served. */
   forget(group: string): void {
     for (const { stop } of this.#watches.get(group)?.values() ?? []) stop();
     this.#watches.delete(group);
     this.#timers.cancel(`tend ${group}`);
     this.#timers.cancel(`wake ${group}`);
     this.#lines.get(group)?.wakeAll();
+    this.deliveries.forget(group);
     for (const listener of this.#leaveTakers) listener(group);
   }
 

@@ -205,6 +205,47 @@ describe("deliveries: bounds", () => {
   });
 });
 
+describe("deliveries: groups that have gone", () => {
+  test("a rate: another group of the name begins with its whole second's worth", async () => {
+    const world = await worldOf(1, { rate: 2 });
+    await world.appendEach("t", ["a", "b", "c"]);
+    expect(valuesOf(await world.deliver())).toEqual(["a", "b"]);
+    expect(await world.deliver()).toEqual([]);
+    await world.groups.delete("g");
+    await world.group("g", { topic: "t", rate: 2 });
+    expect(valuesOf(await world.deliver())).toEqual(["a", "b"]);
+  });
+
+  test("a line in which nobody is left: is forgotten, also that of a group that never was", async () => {
+    const world = await worldOf();
+    const [first, second] = [0, 1].map(() => world.deliver({ max: 1, waitMs: 60_000 }));
+    await world.settle();
+    await world.appendEach("t", ["a"]);
+    expect(valuesOf((await first) ?? [])).toEqual(["a"]);
+    expect(world.engine.lineCount).toBe(1);
+    await world.appendEach("t", ["b"]);
+    expect(valuesOf((await second) ?? [])).toEqual(["b"]);
+    expect(world.engine.lineCount).toBe(0);
+    const nobody = world.deliver({ group: "nobody" });
+    await expect(nobody).rejects.toMatchObject({ code: "GROUP_ID_NOT_FOUND" });
+    expect(world.engine.lineCount).toBe(0);
+  });
+
+  test("made anew while somebody waits: he gets what comes, in the line of those who come later", async () => {
+    const world = await worldOf();
+    const early = world.deliver({ max: 1, waitMs: 60_000 });
+    await world.settle();
+    const gone = world.groups.delete("g");
+    const anew = world.group("g", { topic: "t" });
+    await Promise.all([gone, anew]);
+    const late = world.deliver({ max: 1, waitMs: 60_000 });
+    await world.settle();
+    await world.appendEach("t", ["a", "b"]);
+    expect(valuesOf(await early)).toEqual(["a"]);
+    expect(valuesOf(await late)).toEqual(["b"]);
+  });
+});
+
 describe("deliveries: waiting", () => {
   test("an append wakes one, what is left wakes the next", async () => {
     const world = await worldOf();
