@@ -60,7 +60,7 @@ export function unpackedRuns(
   { fates, runs }: PackedRuns,
   firstOffset: number,
 ): readonly Change[] | null {
-  const isWhole = runs.every(([, , index = -1]) => index < 0 || fates[index] !== undefined);
+  const isWhole = runs.every(([, , index]) => index === undefined || fates[index] !== undefined);
   if (!isWhole) return null;
   let next = firstOffset;
   return runs.map(([gap = 0, length = 1, index, bytes = 0, ...rest]) => {
@@ -70,12 +70,18 @@ export function unpackedRuns(
     if (index === undefined) return { ...range, fate: null };
     const fresh = freshFate(bytes);
     const [dueMs = fresh.dueMs, expiresAtMs = -1, keyHash = fresh.keyHash] = rest;
+    const { phase, deliveries, priority, owner, reason } = fates[index] ?? {};
+    // Field by field: what a newer program has put there besides is none of a fate's.
     const fate: RecordFate = {
-      ...fresh,
-      ...fates[index],
+      phase: phase ?? fresh.phase,
+      deliveries: deliveries ?? fresh.deliveries,
       dueMs,
       expiresAtMs: expiresAtMs < 0 ? fresh.expiresAtMs : expiresAtMs,
+      priority: priority ?? fresh.priority,
       keyHash,
+      owner: owner ?? fresh.owner,
+      reason: reason ?? fresh.reason,
+      bytes,
     };
     return { ...range, fate };
   });

@@ -54,7 +54,7 @@ describe("packed runs", () => {
     });
   });
 
-  test("a fate that is not told: nothing", () => {
-    expect(unpackedRuns({ fates: [{}], runs: [[0, 1, 1, 10]] }, 0)).toBeNull();
+  test.each([1, -1, 0.5])("fate %d of one: is not told, and there is nothing", (index) => {
+    expect(unpackedRuns({ fates: [{}], runs: [[0, 1, index, 10]] }, 0)).toBeNull();
   });
 });
