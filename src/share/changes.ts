@@ -1,12 +1,20 @@
 // The changes that one command makes to one share partition, gathered until they become events.
 
 import type { Change } from "./packed-runs.ts";
-import { areAlike, fateOffsetsMax, type OffsetRange, type RecordFate } from "./record-run.ts";
+import {
+  areAlike,
+  fatedLength,
+  fateOffsetsMax,
+  type OffsetRange,
+  type RecordFate,
+} from "./record-run.ts";
 import type { ShareEvent, SharePlace } from "./share-events.ts";
 import type { ShareCounts, SharePartition } from "./share-partition.ts";
 
 /** So many runs are one event at most: about 20 kB. */
 export const runsPerEvent = 500;
+// An event ends with the run by which it is half as long as it may be: with no longer runs, none is too long.
+const runOffsetsMax = fateOffsetsMax / 2;
 
 /** Changes of one partition. */
 export class PartitionChanges {
@@ -70,22 +78,30 @@ export class PartitionChanges {
   }
 }
 
-/** The events of runs: of so many each at most. */
+/** The events of runs: of so many each at most, and of no more offsets than an event may give a fate. */
 export function* runEvents(
   place: SharePlace,
   changes: Iterable<Change>,
   most: number = runsPerEvent,
 ): Iterable<ShareEvent> {
   let runs: Change[] = [];
+  let fated = 0;
   for (const change of changes) {
     runs.push(change);
-    if (runs.length < most) continue;
-    yield { kind: "runs", ...place, runs };
+    fated += fatedLength(change);
+    // Ends with the last run that was read: the one behind it may change before the event that follows is asked for.
+    if (runs.length < most && fated < runOffsetsMax) continue;
+    yield eventOf(place, runs);
     runs = [];
+    fated = 0;
   }
+  if (runs.length > 0) yield eventOf(place, runs);
+}
+
+function eventOf(place: SharePlace, runs: readonly Change[]): ShareEvent {
   const [only] = runs;
-  if (runs.length > 1) yield { kind: "runs", ...place, runs };
-  else if (only !== undefined) yield { kind: "run", ...place, ...only };
+  const isOne = runs.length === 1 && only !== undefined;
+  return isOne ? { kind: "run", ...place, ...only } : { kind: "runs", ...place, runs };
 }
 
 function isEqual(one: ShareCounts, other: ShareCounts): boolean {
@@ -108,7 +124,7 @@ function merged(changes: readonly Change[]): readonly Change[] {
 }
 
 function mayJoin(before: Change, change: Change): boolean {
-  const isTooLong = change.fate !== null && change.last - before.first >= fateOffsetsMax;
+  const isTooLong = change.fate !== null && change.last - before.first >= runOffsetsMax;
   return before.last + 1 === change.first && !isTooLong && isOne(before, change);
 }
 

@@ -6,7 +6,7 @@
  */
 export type RunPhase = "waiting" | "leased" | "leaving";
 
-/** No event gives more offsets one fate: a table of runs has an entry for each thousand of them. */
+/** No event gives more offsets a fate: a table of runs has an entry for each thousand of them. */
 export const fateOffsetsMax = 2 ** 27;
 
 /** What is remembered of one record, or of several alike. Never changed: another fate is another object. */
@@ -62,6 +62,11 @@ export function freshFate(bytes: number): RecordFate {
     reason: "",
     bytes,
   };
+}
+
+/** How many records are given a fate; those that are settled take no room. */
+export function fatedLength(range: OffsetRange & { readonly fate: RecordFate | null }): number {
+  return range.fate === null ? 0 : lengthOf(range);
 }
 
 /** How many records. */

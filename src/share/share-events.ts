@@ -15,7 +15,14 @@ import { Type } from "../base/schema.ts";
 import { EventReader, jsonEvent } from "../coordinator/event-json.ts";
 import type { EncodedEvent } from "../coordinator/state-machine.ts";
 import { type Change, packedRuns, packedSchema, unpackedRuns } from "./packed-runs.ts";
-import { freshFate, isFateRange, type OffsetRange, type RecordFate } from "./record-run.ts";
+import {
+  fatedLength,
+  fateOffsetsMax,
+  freshFate,
+  isFateRange,
+  type OffsetRange,
+  type RecordFate,
+} from "./record-run.ts";
 import type { Move, ShareHeader } from "./share-partition.ts";
 import type { GivenSettings } from "./share-settings.ts";
 
@@ -143,13 +150,24 @@ export function decodeShareEvent(key: Uint8Array, value: Uint8Array | null): Sha
   if (kind === "runs") {
     const runs = unpackedRuns(reader.checked(packedSchema, content), first);
     if (runs === null) throw reader.unreadable("a run has a fate that is not told");
-    for (const run of runs) checkRange(run);
+    checkRanges(runs);
     return { kind, ...place, runs };
   }
   if (last === undefined) throw reader.unreadable("it names no last offset");
   const fate = content === null ? null : readFate(content);
   checkRange({ first, last, fate });
   return { kind, ...place, first, last, fate };
+}
+
+// Each may be as long as an event may be: it is what they are together that is bounded.
+function checkRanges(runs: readonly Change[]): void {
+  let fated = 0;
+  for (const run of runs) {
+    checkRange(run);
+    fated += fatedLength(run);
+  }
+  if (fated <= fateOffsetsMax) return;
+  throw reader.unreadable(`${fated} offsets are more than one event gives a fate`);
 }
 
 function checkRange({ first, last, fate }: Change): void {

@@ -4,6 +4,7 @@ import { PartitionChanges } from "../../src/share/changes.ts";
 import type { Change } from "../../src/share/packed-runs.ts";
 import type { OffsetRange, RecordFate } from "../../src/share/record-run.ts";
 import type { ShareEvent } from "../../src/share/share-events.ts";
+import { decodeShareEvent, encodeShareEvent } from "../../src/share/share-events.ts";
 import { fateOf, fatesOf, ShareState } from "../support/share-states.ts";
 
 function changesOf(state: ShareState): PartitionChanges {
@@ -43,9 +44,9 @@ describe("changes", () => {
     ]);
   });
 
-  test("neighbours with one fate: no longer than an event may be, unless they are settled", () => {
+  test("neighbours with one fate: no longer than half of what an event may be, unless they are settled", () => {
     const state = new ShareState();
-    const half = 2 ** 26;
+    const half = 2 ** 25;
     const ranges = [0, 1, 2].map((part) => ({ first: part * half, last: (part + 1) * half - 1 }));
     const eventsOf = (fate: RecordFate | null): unknown => {
       const changes = changesOf(state);
@@ -60,6 +61,23 @@ describe("changes", () => {
       [2 * half, 3 * half - 1],
     ]);
     expect(eventsOf(null)).toEqual([[0, 3 * half - 1]]);
+  });
+
+  test("long runs: no event gives more offsets a fate than are read again", () => {
+    const state = new ShareState();
+    const changes = changesOf(state);
+    const length = 2 ** 25;
+    for (let part = 0; part < 10; part++) {
+      const first = 2 * part * length;
+      changes.assign({ first, last: first + length - 1 }, fateOf());
+      changes.assign({ first: first + length, last: first + 2 * length - 1 }, null);
+    }
+    const events = changes.events();
+    expect(events.map((each) => runsOf(each).length)).toEqual([3, 4, 4, 4, 4, 1, 0]);
+    for (const event of events) {
+      const { key, value } = encodeShareEvent(event);
+      expect(decodeShareEvent(key, value)).toEqual(event);
+    }
   });
 
   test("below the frontier: what others are is not told again", () => {

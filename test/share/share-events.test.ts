@@ -92,6 +92,22 @@ describe("share events", () => {
     expect(decoded(key, value)).toEqual({ kind: "runs", ...place, runs });
   });
 
+  test("packed runs: as long as an event may be, settled ones longer, both ends of all offsets", () => {
+    const most = Number.MAX_SAFE_INTEGER;
+    const long = 2 ** 27;
+    const event: ShareEvent = {
+      kind: "runs",
+      ...place,
+      runs: [
+        { first: 0, last: long - 2, fate: fateOf() },
+        { first: long - 1, last: most - 1, fate: null },
+        { first: most, last: most, fate: fateOf() },
+      ],
+    };
+    const { key, value } = encodeShareEvent(event);
+    expect(decodeShareEvent(key, value)).toEqual(event);
+  });
+
   test.each<[string, object, object | null]>([
     ["no kind", { group: "g" }, null],
     ["no partition", { kind: "run", group: "g", topic: "t", first: 0, last: 0 }, null],
@@ -124,6 +140,41 @@ describe("share events", () => {
       { kind: "runs", ...place, first: 0 },
       { version: 1, fates: [], runs: [[0, 1, 0, 10]] },
     ],
+    ...[
+      ["below 0", [[-1, 2, 0, 10]]],
+      [
+        "below 0 after another",
+        [
+          [0, 1],
+          [-9, 2, 0, 10],
+        ],
+      ],
+      ["beyond 2^53", [[2 ** 53, 1, 0, 10]]],
+      ["up to beyond 2^53", [[2 ** 53 - 10, 20]]],
+      ["between two offsets", [[0.5, 1, 0, 10]]],
+      ["of half a record", [[0, 0.5]]],
+      ["of no record", [[0, 0, 0, 10]]],
+      ["of fewer records than none", [[8, -4]]],
+      ["longer than a table of runs can hold", [[0, 2 ** 27 + 1, 0, 10]]],
+      [
+        "together longer than that",
+        [
+          [0, 2 ** 27, 0, 10],
+          [0, 1, 0, 10],
+        ],
+      ],
+      [
+        "together longer than that, on each other",
+        [
+          [0, 2 ** 27, 0, 10],
+          [-(2 ** 27), 1, 0, 10],
+        ],
+      ],
+    ].map(([what, runs]): [string, object, object] => [
+      `packed runs ${String(what)}`,
+      { kind: "runs", ...place, first: 0 },
+      { version: 1, fates: [{}], runs },
+    ]),
     ["a move without offsets", { kind: "move", ...place }, { version: 1, ...move, offsets: null }],
   ])("broken: %s: KAFKA_STORAGE_ERROR", (_, key, value) => {
     expect(() => decoded(key, value)).toThrow(
