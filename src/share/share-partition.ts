@@ -81,7 +81,10 @@ export class SharePartition {
   /** Up to where the log has been scanned; never below the frontier. Not part of the state. */
   scannedTo: number;
   readonly #runs: RunTable;
-  /** Single records that are delayed: they are in no table, line or count of runs until their time comes. */
+  /**
+   * Records that were delayed one by one: they are in no table, line or count of runs until their time comes. One that
+   * is left of several has its run. Which of both it is makes no difference but to the order of a snapshot.
+   */
   readonly #sleeping = new SleepingRecords();
   readonly #lines = new KeyLines();
   readonly #ready = new Heap<RecordRun>(isDeliveredBefore);

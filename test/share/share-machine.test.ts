@@ -110,6 +110,30 @@ describe("share machine", () => {
     expect(stateOf(replayed(machine.snapshot()))).toEqual(stateOf(machine));
   });
 
+  test("one that is left of several that were delayed: a snapshot builds the same, in another order", () => {
+    const machine = new ShareMachine();
+    machine.apply({ kind: "partition", ...place, header: header(1) });
+    const delayed = fateOf({ dueMs: 50, expiresAtMs: 70 });
+    machine.apply({ kind: "run", ...place, first: 1, last: 3, fate: delayed });
+    machine.apply({ kind: "run", ...place, first: 5, last: 6, fate: delayed });
+    machine.apply({ kind: "run", ...place, first: 5, last: 5, fate: null });
+    const other = replayed(machine.snapshot());
+    expect(stateOf(other)).toEqual(stateOf(machine));
+    expect(stateOf(replayed(other.snapshot()))).toEqual(stateOf(machine));
+    const served = [machine, other].map((each) => {
+      const partition = each.find("g")?.find("t", 0);
+      const before = { ...partition?.counts };
+      const dueMs = partition?.nextDueMs();
+      partition?.tick(60);
+      const taken = [partition?.takeReady(), partition?.takeReady(), partition?.takeReady()];
+      const ranges = taken.map((run) => (run ? [run.first, run.last] : null));
+      return { before, dueMs, after: { ...partition?.counts }, ranges };
+    });
+    expect(served[0]).toEqual(served[1]);
+    expect(served[0]?.dueMs).toBe(50);
+    expect(served[0]?.ranges).toEqual([[1, 3], [6, 6], null]);
+  });
+
   test("records that wake while a snapshot is written: are in it", () => {
     const machine = new ShareMachine(2);
     machine.apply({ kind: "partition", ...place, header: header(1) });

@@ -1,92 +1,13 @@
 // What state machines keep in their logs: events as JSON, read again at every start.
-//
-// An input is a log: events with 0x1e between them, in each the key, 0x1f and the value; no value, no 0x1f. JSON has
-// neither byte. What is read is applied; the snapshot of what that built must build the same again.
 
 import { CatalogMachine } from "../../../src/broker/catalog-machine.ts";
-import type { StateMachine } from "../../../src/coordinator/state-machine.ts";
 import { GroupMachine } from "../../../src/group/group-machine.ts";
 import type { GroupLimits } from "../../../src/group/group-context.ts";
+import type { ShareEvent } from "../../../src/share/share-events.ts";
 import { ShareMachine } from "../../../src/share/share-machine.ts";
 import { TransactionMachine } from "../../../src/transaction/transaction-machine.ts";
-import { type FuzzTarget, holds, sameBytes, Violation } from "../target.ts";
-
-const recordEnd = 0x1e;
-const keyEnd = 0x1f;
-
-type Json = Readonly<Record<string, unknown>>;
-
-function logOf(events: readonly (readonly [key: Json, value: Json | null])[]): Buffer {
-  const texts = events.map(([key, value]) => {
-    const about = JSON.stringify(key);
-    return value === null ? about : `${about}\x1f${JSON.stringify(value)}`;
-  });
-  return Buffer.from(texts.join("\x1e"));
-}
-
-function encodedLength(parts: readonly Uint8Array[]): number {
-  return parts.reduce((sum, part) => sum + part.length, 0);
-}
-
-function snapshotOf<Event>(machine: StateMachine<Event>): Buffer {
-  const parts: Uint8Array[] = [];
-  for (const event of machine.snapshot()) {
-    const { key, value } = machine.encode(event);
-    parts.push(key, Buffer.from([keyEnd]), value ?? Buffer.from("-"), Buffer.from([recordEnd]));
-  }
-  return Buffer.concat(parts, encodedLength(parts));
-}
-
-// Decodes and applies; the number of events taken. Whatever is thrown by applying breaks the machine's promise.
-function replay<Event>(machine: StateMachine<Event>, log: Uint8Array): number {
-  let count = 0;
-  for (let at = 0; at <= log.length && count < 64; ) {
-    const found = log.indexOf(recordEnd, at);
-    const end = found < 0 ? log.length : found;
-    const cut = log.indexOf(keyEnd, at);
-    const hasValue = cut >= 0 && cut < end;
-    const key = log.subarray(at, hasValue ? cut : end);
-    const event = machine.decode(key, hasValue ? log.subarray(cut + 1, end) : null);
-    at = end + 1;
-    if (event === null) continue;
-    const once = machine.encode(event);
-    const again = machine.decode(once.key, once.value);
-    holds(again !== null, "an event that its own program does not know again");
-    if (again === null) continue;
-    const twice = machine.encode(again);
-    sameBytes(once.key, twice.key, "another key the second time");
-    sameBytes(once.value ?? empty, twice.value ?? empty, "another value the second time");
-    apply(machine, event);
-    count++;
-  }
-  return count;
-}
-
-const empty = new Uint8Array(0);
-
-function apply<Event>(machine: StateMachine<Event>, event: Event): void {
-  try {
-    machine.apply(event, 1_700_000_000_000);
-  } catch (error) {
-    throw new Violation(`applying threw ${String(error)}`);
-  }
-}
-
-function runMachine<Event>(
-  make: () => StateMachine<Event>,
-  input: Uint8Array,
-  isExact: boolean,
-): number {
-  const machine = make();
-  const count = replay(machine, input);
-  if (count === 0) return 0;
-  const snapshot = snapshotOf(machine);
-  const other = make();
-  for (const event of machine.snapshot()) apply(other, event);
-  if (isExact) sameBytes(snapshot, snapshotOf(other), "a snapshot that builds another state");
-  machine.clear();
-  return Math.min(count, 4);
-}
+import type { FuzzTarget } from "../target.ts";
+import { alone, logOf, runMachine } from "./event-logs.ts";
 
 const words = [
   "null",
@@ -214,7 +135,7 @@ export const groupEvents: FuzzTarget = {
       [{ kind: "group", group: "g" }, null],
     ]),
   ],
-  run: (input) => runMachine(() => new GroupMachine(groupOptions), input, false),
+  run: (input) => runMachine({ make: () => new GroupMachine(groupOptions), parts: null }, input),
 };
 
 /** Transactions and producer ids. */
@@ -262,10 +183,17 @@ export const transactionEvents: FuzzTarget = {
       [{ kind: "transaction", transactionalId: "u" }, null],
     ]),
   ],
-  run: (input) => runMachine(() => new TransactionMachine(), input, true),
+  run: (input) => runMachine({ make: () => new TransactionMachine(), parts: alone }, input),
 };
 
 const counts = { delivered: 1, acked: 2, nacked: 3, lapsed: 4, expired: 5, dead: 6, dropped: 7 };
+
+// Which runs share an event, and in what order they come, is no part of the state.
+function shareParts(event: ShareEvent): readonly ShareEvent[] {
+  if (event.kind !== "runs") return [event];
+  const { group, topic, partition, runs } = event;
+  return runs.map((run) => ({ kind: "run", group, topic, partition, ...run }));
+}
 
 /** Share groups and queues. */
 export const shareEvents: FuzzTarget = {
@@ -363,7 +291,7 @@ export const shareEvents: FuzzTarget = {
       [{ kind: "move", ...place }, null],
     ]),
   ],
-  run: (input) => runMachine(() => new ShareMachine(), input, true),
+  run: (input) => runMachine({ make: () => new ShareMachine(), parts: shareParts }, input),
 };
 
 /** Topics. */
@@ -392,5 +320,5 @@ export const catalogEvents: FuzzTarget = {
       [{ kind: "topic", topicId: id }, null],
     ]),
   ],
-  run: (input) => runMachine(() => new CatalogMachine(), input, true),
+  run: (input) => runMachine({ make: () => new CatalogMachine(), parts: alone }, input),
 };
