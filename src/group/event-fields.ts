@@ -101,7 +101,7 @@ function readTopic(name: string, item: unknown): TopicAssignment {
   const partitions = item["partitions"];
   if (typeof topic !== "string" || !Array.isArray(partitions)) throw unreadable(name);
   const numbers = partitions.map((partition: unknown) => {
-    if (typeof partition !== "number") throw unreadable(name);
+    if (typeof partition !== "number" || !Number.isSafeInteger(partition)) throw unreadable(name);
     return partition;
   });
   return { topic, partitions: numbers };

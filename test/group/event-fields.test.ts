@@ -51,6 +51,11 @@ describe("event fields", () => {
     ["objects that are texts", () => fields.objects("texts")],
     ["objects that are none", () => fields.objects("text")],
     ["partitions that are texts", () => fields.assignment("texts")],
+    ...["1e999", "0.5", "9007199254740993"].map((number): [string, () => unknown] => {
+      const text = `{"partitions":[{"topic":"t","partitions":[0,${number}]}]}`;
+      const read = () => new EventFields(Buffer.from(text)).assignment("partitions");
+      return [`partition ${number}`, read];
+    }),
     ["what is no JSON", () => new EventFields(Buffer.from("{"))],
     ["what is no object", () => new EventFields(Buffer.from("[]"))],
     ["what is no UTF-8", () => new EventFields(Buffer.from([0x22, 0xff, 0x22]))],
