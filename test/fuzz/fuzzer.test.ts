@@ -96,3 +96,19 @@ test("a loop without an end", async () => {
   expect(findings[0]?.what).toBe("did not end within 100 ms");
   expect(findings[0]?.input[0]).toBe(0x62);
 });
+
+test("a batch that others kept from the processor: goes on behind it", async () => {
+  let isHeldUp = true;
+  const target: FuzzTarget = {
+    ...sound,
+    run: (input) => {
+      if (input[0] !== 0x62 || !isHeldUp) return 1;
+      isHeldUp = false;
+      for (;;);
+    },
+  };
+  const options = { seed: 5, inputs: 2000, corpus: [], coverage: null, hangMs: 100 };
+  const { inputs, findings } = await fuzz(target, options);
+  expect(isHeldUp).toBe(false);
+  expect([inputs, findings]).toEqual([2000, []]);
+});
