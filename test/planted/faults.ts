@@ -15,8 +15,14 @@ export interface PlantedFault {
   /** Stands exactly once in the file. */
   readonly search: string;
   readonly replace: string;
-  /** Tried in this order, besides the simulation. */
+  /** Tried in this order until one finds it, besides the simulation. */
   readonly hunts: readonly Hunt[];
+}
+
+/** A source's text with a fault in it; null when it no longer fits. */
+export function withFault(text: string, { search, replace }: PlantedFault): string | null {
+  const parts = text.split(search);
+  return parts.length === 2 ? parts.join(replace) : null;
 }
 
 // Every third call is enough where a promise breaks wherever the machine stops.
@@ -59,8 +65,12 @@ export const plantedFaults: readonly PlantedFault[] = [
     name: "index-off-by-one",
     meaning: "the index answers the entry behind the one looked for",
     file: "src/log/offset-index.ts",
-    search: "      if (this.relativeOffsetOf(middle) <= relativeOffset) low = middle + 1;",
-    replace: "      if (this.relativeOffsetOf(middle) <= relativeOffset + 3) low = middle + 1;",
+    search:
+      "      if (this.relativeOffsetOf(middle) <= relativeOffset) low = middle + 1;\n" +
+      "      else high = middle;\n    }\n    return low - 1;",
+    replace:
+      "      if (this.relativeOffsetOf(middle) <= relativeOffset) low = middle + 1;\n" +
+      "      else high = middle;\n    }\n    return Math.min(low, this.#count - 1);",
     hunts: [crash("roll")],
   },
   {
@@ -145,10 +155,10 @@ export const plantedFaults: readonly PlantedFault[] = [
     name: "cut-below-the-recovery-point",
     meaning: "a damaged tail is looked for from the segment's start and cut wherever it begins",
     file: "src/log/log-recovery.ts",
-    search: "  return scanFrom(options, segments, { index, from });",
+    search: "  return scanFrom(options, segments, { index, from, holesBelow });",
     replace:
       "  const start = { offset: segmentBase, position: 0 };\n" +
-      "  return scanFrom(options, segments, { index, from: start });",
+      "  return scanFrom(options, segments, { index, from: start, holesBelow });",
     hunts: [damage("__consumer_offsets-0/00000000000000000000.log", 7)],
   },
   {
