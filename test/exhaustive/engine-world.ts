@@ -1,5 +1,6 @@
 // A whole engine on a disk in memory, its clients' calls, and all that those were told.
 
+import { LogError } from "../../src/base/error.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { type Engine, openEngine } from "../../src/engine.ts";
 import type { TopicPartition } from "../../src/services.ts";
@@ -89,6 +90,7 @@ export class EngineWorld implements Subject {
     const problems = this.#findings.splice(0);
     const { problems: unwell } = await engine.services.health();
     problems.push(...unwell.map((each) => `after a start: ${each}`));
+    problems.push(...(await this.#checkLock()));
     await this.pass(5000);
     for (const [name, promise] of this.#topics) problems.push(...this.#checkTopic(name, promise));
     for (const promises of this.#records()) problems.push(...(await promises.check(engine)));
@@ -139,6 +141,9 @@ export class EngineWorld implements Subject {
     if (configs["retention.bytes"] !== undefined) {
       for (const each of promise.partitions) each.startMax = Number.POSITIVE_INFINITY;
     }
+    if (configs["cleanup.policy"] === "compact") {
+      for (const each of promise.partitions) each.keyOf = keyOf;
+    }
     await createTopic(this.opened, name, { partitions, configs });
     promise.state = "there";
   }
@@ -162,7 +167,8 @@ export class EngineWorld implements Subject {
     const timestampMs = this.clock.nowMs();
     const promises = this.#promisesOf(place);
     for (const value of values) promises.sent.add(value);
-    const batches = [batchOf(values.map((value) => ({ value, timestampMs })))];
+    const key = promises.keyOf ?? ((): null => null);
+    const batches = [batchOf(values.map((value) => ({ key: key(value), value, timestampMs })))];
     const partitions = [{ ...place, batches, expectedEndOffset: null }];
     const [result] = await this.opened.services.data.produce({ acks, partitions });
     if (result === undefined || result.error !== null) throw new Error(`refused: ${result?.error}`);
@@ -187,6 +193,15 @@ export class EngineWorld implements Subject {
     const { data } = this.opened.services;
     const [start] = await data.listOffsets([{ topic, partition, timestampMs: -2 }]);
     this.#promisesOf(place).start = start?.offset ?? 0;
+  }
+
+  /** A round of compaction. */
+  async compact(): Promise<void> {
+    const round = this.opened.compact();
+    // Left alone when the machine stops.
+    round.catch(() => undefined);
+    await this.pass(1000);
+    await round;
   }
 
   /** Commits an offset of group `g`. */
@@ -289,6 +304,18 @@ export class EngineWorld implements Subject {
     }
   }
 
+  async #checkLock(): Promise<readonly string[]> {
+    const { disk, clock, logger } = this;
+    if (disk === null) return [];
+    try {
+      await openEngine({ path: "/data", disk, clock, logger, random: seededRandom(2) });
+    } catch (error) {
+      if (error instanceof LogError && error.code === "KAFKA_STORAGE_ERROR") return [];
+      throw error;
+    }
+    return ["a second process opens the same directory"];
+  }
+
   #checkTopic(name: string, promise: TopicPromise): readonly string[] {
     const found = this.opened.services.topics.lookup(name);
     const before = promise.state;
@@ -341,4 +368,9 @@ export class EngineWorld implements Subject {
     }
     return problems;
   }
+}
+
+// Few keys, so that most of what is written is soon old.
+function keyOf(value: string): string {
+  return `key ${Number(value.split(" ")[1]) % 3}`;
 }

@@ -84,6 +84,21 @@ export const workloads: readonly Workload[] = [
       for (let index = 0; index < 4; index++) await world.produce(t1, 2, { bytes: 200 });
     },
   ),
+  overEngine(
+    "compaction",
+    async (world) => {
+      await world.compact();
+      await world.produce(t0, 3, { bytes: 200 });
+      await world.produce(t0, 1, { bytes: 200 });
+      await world.compact();
+      await world.pass(1500);
+    },
+    async (world) => {
+      const compacted = { "cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.01" };
+      await world.create("t", 2, { ...small, ...compacted });
+      for (let index = 0; index < 8; index++) await world.produce(t0, 2, { bytes: 200 });
+    },
+  ),
   overEngine("topic create and delete", async (world) => {
     await world.create("a", 2);
     await world.produce({ topic: "a", partition: 1 }, 2);
