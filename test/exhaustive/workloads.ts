@@ -150,4 +150,9 @@ export const workloads: readonly Workload[] = [
     base: () => Promise.resolve(new FaultyDisk()),
     make: (): Subject => new GroupSnapshots(),
   },
+  {
+    name: "refusals",
+    base: () => Promise.resolve(new FaultyDisk()),
+    make: (): Subject => new GroupSnapshots(1),
+  },
 ];

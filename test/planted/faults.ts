@@ -40,8 +40,6 @@ function tests(...files: readonly string[]): Hunt {
   return { by: "tests", args: files };
 }
 
-const table = tests("test/log/corruption-table");
-
 /** All of them. */
 export const plantedFaults: readonly PlantedFault[] = [
   {
@@ -117,7 +115,7 @@ export const plantedFaults: readonly PlantedFault[] = [
     file: "src/storage/data-directory.ts",
     search: "const unlock = await disk.lock(`${path}/.lock`);",
     replace: "const unlock = (): Promise<void> => Promise.resolve();",
-    hunts: [table],
+    hunts: [crash("append")],
   },
   {
     name: "forget-the-turn",
@@ -139,7 +137,7 @@ export const plantedFaults: readonly PlantedFault[] = [
       "    for (const event of events) machine.apply(event, nowMs);\n" +
       "    const pending = this.#append(encoded, nowMs);\n    try {\n      encoded.at(0);\n" +
       "    } catch (error) {",
-    hunts: [tests("test/coordinator", "test/group/group-model")],
+    hunts: [crash("refusals")],
   },
   {
     name: "answer-before-append",

@@ -26,6 +26,7 @@ and the simulation against it. A fault that nobody finds fails the run; so does 
   --seeds N    of the simulation, for each fault; 60 when absent; it ends at the first that finds it
   --from N     the first seed; 1 when absent
   --by         all (when absent), exhaustive (which stands for the other tests too) or simulate
+  --workers N  so many at a time; 2 when absent
   --skip-clean does not run the hunts against the copy without a fault first
   --save       writes the table to bench/results
   --list       names and meanings of the faults
@@ -72,6 +73,7 @@ async function main(): Promise<void> {
       only: { type: "string" },
       seeds: { type: "string", default: "60" },
       from: { type: "string", default: "1" },
+      workers: { type: "string", default: "2" },
       by: { type: "string", default: "all" },
       "skip-clean": { type: "boolean", default: false },
       save: { type: "boolean", default: false },
@@ -86,8 +88,9 @@ async function main(): Promise<void> {
   }
   const seeds = Number(values.seeds);
   const from = Number(values.from);
-  if (![seeds, from].every((value) => Number.isInteger(value) && value > 0)) {
-    throw new Error("--seeds and --from are numbers from 1 on");
+  const workers = Number(values.workers);
+  if (![seeds, from, workers].every((value) => Number.isInteger(value) && value > 0)) {
+    throw new Error("--seeds, --from and --workers are numbers from 1 on");
   }
   if (!["all", "exhaustive", "simulate"].includes(values.by)) throw new Error(`--by ${values.by}?`);
   const names = values.only?.split(",") ?? plantedFaults.map(({ name }) => name);
@@ -97,18 +100,17 @@ async function main(): Promise<void> {
   }
   const options = { seeds, from, by: values.by };
   const startedAt = performance.now();
-  const copy = makeCopy();
+  const copies = Array.from({ length: workers }, makeCopy);
   try {
-    const isClean = values["skip-clean"] || (await tryClean(copy, faults, options));
-    const results: Result[] = [];
-    for (const fault of faults) results.push(await tryFault(copy, fault, options));
+    const isClean = values["skip-clean"] || (await tryClean(copies, faults, options));
+    const results = await shared(copies, faults, (copy, fault) => tryFault(copy, fault, options));
     const missed = results.filter(({ hunts }) => !hunts.some(({ isCaught }) => isCaught));
     console.log(`${results.length - missed.length} of ${results.length} faults were found`);
     for (const { fault } of missed) console.log(`NOT FOUND ${fault.name}: ${fault.meaning}`);
     if (values.save) save(results, { isClean, startedAt, options });
     process.exitCode = missed.length === 0 && isClean ? 0 : 1;
   } finally {
-    rmSync(copy, { recursive: true, force: true });
+    for (const copy of copies) rmSync(copy, { recursive: true, force: true });
   }
 }
 
@@ -156,21 +158,36 @@ async function tryFault(copy: string, fault: PlantedFault, options: Options): Pr
 }
 
 async function tryClean(
-  copy: string,
+  copies: readonly string[],
   faults: readonly PlantedFault[],
   options: Options,
 ): Promise<boolean> {
-  await build(copy);
-  const seen = new Set<string>();
-  let isClean = true;
-  for (const hunt of faults.flatMap((fault) => huntsOf(fault, options))) {
-    if (seen.has(nameOf(hunt))) continue;
-    seen.add(nameOf(hunt));
+  for (const copy of copies) await build(copy);
+  const hunts = new Map(
+    faults.flatMap((fault) => huntsOf(fault, options)).map((hunt) => [nameOf(hunt), hunt]),
+  );
+  const found = await shared(copies, [...hunts.values()], async (copy, hunt) => {
     const caught = await go(copy, hunt);
     console.log(`without a fault: ${sentenceOf(caught)}`);
-    isClean &&= !caught.isCaught;
-  }
-  return isClean;
+    return caught.isCaught;
+  });
+  return !found.includes(true);
+}
+
+// Each copy takes the next when it has done one; results in the order of the items.
+async function shared<Item, Out>(
+  copies: readonly string[],
+  items: readonly Item[],
+  work: (copy: string, item: Item) => Promise<Out>,
+): Promise<readonly Out[]> {
+  const results = new Map<number, Out>();
+  const waiting = items.entries();
+  await Promise.all(
+    copies.map(async (copy) => {
+      for (const [index, item] of waiting) results.set(index, await work(copy, item));
+    }),
+  );
+  return [...results].sort(([one], [other]) => one - other).map(([, result]) => result);
 }
 
 function huntsOf(fault: PlantedFault, { by, seeds, from }: Options): readonly Hunt[] {
