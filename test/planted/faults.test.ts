@@ -41,4 +41,4 @@ test("planted faults: the source compiles with all of them in it", async () => {
     cwd: copy,
   }).catch((error: { stdout: string }) => error);
   expect(stdout).toBe("");
-}, 60_000);
+}, 180_000);
