@@ -97,8 +97,10 @@ export class Coordinator<Event> {
     this.#checkReady();
     const nowMs = this.#options.clock.nowMs();
     const decision = decide(command, nowMs);
-    if (decision.events.length > 0) this.#commit(decision.events, nowMs);
-    await this.#durable();
+    // A command does not hang on what a snapshot appends after it: it would be refused, and hold.
+    const isChange = decision.events.length > 0;
+    const tail = isChange ? this.#commit(decision.events, nowMs) : this.#tail;
+    if (tail !== null) await this.#durable(tail);
     if (decision.reply instanceof LogError) throw decision.reply;
     return decision.reply;
   }
@@ -152,7 +154,8 @@ export class Coordinator<Event> {
     throw new LogError("COORDINATOR_NOT_AVAILABLE", `${name} ${detail}`, { cause: this.#failure });
   }
 
-  #commit(events: readonly Event[], nowMs: number): void {
+  /** Settles when the events are durable, and with them everything before. */
+  #commit(events: readonly Event[], nowMs: number): Promise<void> {
     const { machine } = this.#options;
     const encoded = events.map((event) => machine.encode(event));
     const pending = this.#append(encoded, nowMs);
@@ -164,8 +167,9 @@ export class Coordinator<Event> {
       throw error;
     }
     this.#grownBytes += encodedBytes(encoded);
-    this.#watch(pending);
+    const tail = this.#watch(pending);
     this.#snapshotIfGrown();
+    return tail;
   }
 
   #append(events: readonly EncodedEvent[], nowMs: number): PendingAppend {
@@ -179,7 +183,7 @@ export class Coordinator<Event> {
     return pending;
   }
 
-  #watch(pending: PendingAppend): void {
+  #watch(pending: PendingAppend): Promise<void> {
     const tail = pending.durable.then(
       () => {
         if (this.#tail === tail) this.#tail = null;
@@ -192,12 +196,12 @@ export class Coordinator<Event> {
     // Those who wait see the rejection; a snapshot slice may have nobody waiting.
     tail.catch(() => undefined);
     this.#tail = tail;
+    return tail;
   }
 
-  async #durable(): Promise<void> {
-    if (this.#tail === null) return;
+  async #durable(tail: Promise<void>): Promise<void> {
     try {
-      await this.#tail;
+      await tail;
     } catch (error) {
       if (isDiskFull(error)) throw error;
       const detail = `${this.#options.name} could not make the change durable`;
@@ -325,7 +329,7 @@ export class Coordinator<Event> {
         const slice = this.#takeSlice(events);
         if (slice.length === 0) break;
         const pending = this.#append(slice, clock.nowMs());
-        this.#watch(pending);
+        void this.#watch(pending);
         writtenBytes += encodedBytes(slice);
         await pending.durable;
         if (this.#state !== "ready") return;

@@ -363,4 +363,16 @@ describe("coordinator: snapshots", () => {
     const again = await openOn(log);
     expect(new Map(again.machine.texts)).toEqual(machine.texts);
   });
+
+  test("no room for a snapshot: the command that set it off is durable, and is told so", async () => {
+    const log = new MemoryStateLog();
+    const { coordinator, machine } = await openOn(log, 500);
+    log.autoSync = false;
+    const reply = stateOf(coordinator.run(machine.put("a", value)));
+    log.sync(1);
+    log.fail(diskFull);
+    expect(await reply).toBe("resolved");
+    await settle();
+    expect([...machine.texts.keys()]).toEqual(["a"]);
+  });
 });
