@@ -255,6 +255,11 @@ const queues: readonly Case[] = [
     sent().receive({ 0: 1 }).stop("power").receive({ 0: 2 }),
   ],
   [
+    "a record is held by one at a time",
+    sent().stop("kill").receive({ 0: 1 }).wall(2000).stop("kill").wall(-2000).receive({ 0: 2 }),
+    sent().stop("kill").receive({ 0: 1 }).wall(2000).receive({ 0: 2 }),
+  ],
+  [
     "an acknowledged record is done",
     sent().receive({ 0: 1 }).settle("ack", 0, { isHeld: null }).pass(2000).receive({ 0: 2 }),
     sent().receive({ 0: 1 }).settle("ack", 0, {}).pass(2000).receive({ 0: 2 }),

@@ -4,16 +4,17 @@
 import { contentOf, type EventOf, type SimEvent } from "../history.ts";
 import type { RecordRule } from "./records.ts";
 import { dispatch, type Handlers } from "./dispatch.ts";
+import { LeaseTime } from "./lease-time.ts";
 import type { Report } from "./report.ts";
 
 interface Lease {
   readonly deliveries: number;
   /** Which event of the history told of it. */
   readonly at: number;
-  /** By the wall clock: nobody else has the record before. */
+  /** When it may have been given, by the steady time. */
+  readonly sinceMs: number;
+  /** By the server's time: nobody else has the record before. */
   untilMs: number;
-  /** The latest that the wall clock has been since. */
-  wallMsMax: number;
   /** Somebody has asked to give the record back, or to be done with it. */
   isLeft: boolean;
   /** The answer that was taken. */
@@ -48,9 +49,7 @@ interface Receive {
   readonly queue: Queue;
   /** Which event of the history it is. */
   readonly at: number;
-  /** The earliest and the latest that the wall clock has been since. */
-  wallMsMin: number;
-  wallMsMax: number;
+  readonly ms: number;
   /** Messages that were there before it was asked. */
   readonly known: number;
 }
@@ -73,7 +72,7 @@ export class QueueRule {
   readonly #records: RecordRule;
   readonly #seen: { readonly place: string; readonly offset: number; readonly content: string }[] =
     [];
-  #wallMs = 0;
+  readonly #time = new LeaseTime();
   #at = 0;
 
   readonly #handlers: Handlers = {
@@ -84,9 +83,7 @@ export class QueueRule {
       const queue = this.#queues.get(event.queue);
       if (queue === undefined) return;
       const known = queue.messages.size;
-      const { wallMs } = event;
-      const walls = { wallMsMin: wallMs, wallMsMax: wallMs };
-      this.#receives.set(event.op, { queue, ...walls, known, at: this.#at });
+      this.#receives.set(event.op, { queue, ms: event.ms, known, at: this.#at });
       queue.underWay.add(event.op);
     },
     received: (event) => {
@@ -117,7 +114,7 @@ export class QueueRule {
 
   take(event: SimEvent): void {
     this.#at++;
-    this.#passed(event.wallMs);
+    this.#time.take(event);
     dispatch(this.#handlers, event);
   }
 
@@ -125,32 +122,6 @@ export class QueueRule {
     const queue: Queue = { about, messages: new Map(), underWay: new Set(), lost: 0 };
     this.#queues.set(about.queue, queue);
     for (const record of this.#seen) this.#appeared(queue, record);
-  }
-
-  // A clock that goes back may have let leases lapse before.
-  #passed(wallMs: number): void {
-    if (wallMs < this.#wallMs) {
-      for (const queue of this.#queues.values()) {
-        for (const op of queue.underWay) {
-          const receive = this.#receives.get(op);
-          if (receive === undefined) continue;
-          this.#atLeast(receive);
-          receive.wallMsMin = Math.min(receive.wallMsMin, wallMs);
-        }
-      }
-      for (const { lease } of this.#messages()) {
-        this.#atLeast(lease);
-      }
-    }
-    this.#wallMs = wallMs;
-  }
-
-  #atLeast(time: { wallMsMax: number } | null): void {
-    if (time !== null) time.wallMsMax = Math.max(time.wallMsMax, this.#wallMs);
-  }
-
-  *#messages(): Iterable<Message> {
-    for (const { messages } of this.#queues.values()) yield* messages.values();
   }
 
   #appeared(
@@ -221,8 +192,8 @@ export class QueueRule {
       message.lease = {
         deliveries,
         at: this.#at,
-        untilMs: Math.min(receive.wallMsMin, event.wallMs) + event.leaseMs,
-        wallMsMax: Math.max(receive.wallMsMax, event.wallMs),
+        sinceMs: receive.ms,
+        untilMs: this.#time.earliest(receive.ms) + event.leaseMs,
         isLeft: false,
         taken: null,
       };
@@ -290,7 +261,7 @@ export class QueueRule {
       if (lease === null || lease.deliveries !== answer.deliveries) return null;
       const wasHeld = this.#isHeld(lease);
       if (answer.kind === "extend") {
-        lease.untilMs = Math.min(lease.untilMs, event.wallMs + answer.waitMs);
+        lease.untilMs = Math.min(lease.untilMs, this.#time.earliest(event.ms) + answer.waitMs);
       } else lease.isLeft = true;
       return { lease, wasHeld };
     });
@@ -313,7 +284,7 @@ export class QueueRule {
         continue;
       }
       const { lease, wasHeld } = asked;
-      if (isTaken) this.#taken({ message, lease, answer, wallMs: event.wallMs });
+      if (isTaken) this.#taken({ message, lease, answer, ms: event.ms });
       else if (wasHeld && !this.#hasLapsed(lease)) {
         this.#report("a receipt holds while its lease does", about);
       }
@@ -324,15 +295,15 @@ export class QueueRule {
     readonly message: Message;
     readonly lease: Lease;
     readonly answer: EventOf<"settle">["answers"][number];
-    readonly wallMs: number;
+    readonly ms: number;
   }): void {
-    const { message, lease, answer, wallMs } = of;
+    const { message, lease, answer, ms } = of;
     const about = `${answer.kind} of ${message.name}, delivery ${answer.deliveries}`;
     if (lease.taken !== null) {
       this.#report("a delivery is settled once", `${about}, after ${lease.taken}`);
     }
     if (answer.kind === "extend") {
-      lease.untilMs = Math.min(wallMs, this.#wallMs) + answer.waitMs;
+      lease.untilMs = this.#time.earliest(ms) + answer.waitMs;
       return;
     }
     lease.taken = answer.kind;
@@ -373,6 +344,6 @@ export class QueueRule {
   }
 
   #hasLapsed(lease: Lease): boolean {
-    return Math.max(this.#wallMs, lease.wallMsMax) >= lease.untilMs;
+    return this.#time.latest(lease.sinceMs) >= lease.untilMs;
   }
 }
