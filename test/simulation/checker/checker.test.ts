@@ -181,6 +181,12 @@ const transactions: readonly Case[] = [
   ],
 ];
 
+// A commit that is answered late.
+const slowly = (): Story => {
+  const write = { type: "write", op: 900, register: "g t/0", value: 1, transaction: null } as const;
+  return story().tell(write);
+};
+
 const registers: readonly Case[] = [
   [
     "a committed offset is never taken back",
@@ -201,6 +207,11 @@ const registers: readonly Case[] = [
     "a committed offset is never taken back",
     story().write(1).write(2, true, "x").end("x", "commit").look(2),
     story().write(1).write(2, true, "x").end("x", "commit").look(1),
+  ],
+  [
+    "a committed offset is never taken back",
+    slowly().write(2, false).stop("kill").tell({ type: "written", op: 900 }).look(2),
+    slowly().write(2, false).tell({ type: "written", op: 900 }).write(4).stop("kill").look(1),
   ],
 ];
 

@@ -126,6 +126,9 @@ export class RegisterRule {
         if (write.transaction !== null) continue;
         register.maybe.delete(write);
         register.sure.add(write.value);
+        // The answer to one that came before it may still be on its way.
+        write.ended = this.#now;
+        register.written.push(write);
       }
     }
   }
