@@ -262,6 +262,7 @@ export class World {
       const life = this.#begin();
       const halt = this.haltsOfStarts.shift();
       if (halt !== undefined) this.#haltAt(halt);
+      const wasBad = this.#isDiskBad;
       const opening = openEngine({
         path: "/data",
         disk: this.disk,
@@ -281,7 +282,7 @@ export class World {
         continue;
       }
       if (outcome.engine === null) {
-        if (this.#faulty !== this.disk)
+        if (!wasBad && !this.#isDiskBad)
           this.broken(`the server does not start: ${textOf(outcome.error)}`);
         this.coverage.hit("state start refused by the disk");
         this.#endIfAlive(life, "kill");
