@@ -3,7 +3,7 @@
 
 import type { SimEvent } from "../history.ts";
 
-/** A server that has seen the wall clock move by no more than this goes along. Milliseconds, with what rounding takes. */
+/** A server that has seen the wall clock move by no more than this goes along. Milliseconds; two are for rounding. */
 const toleranceMs = 1002;
 
 interface Life {
