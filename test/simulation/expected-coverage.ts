@@ -103,6 +103,8 @@ const logged = [
   "error: a write failed; the log is closed for appends",
   "error: coordinator failed; restart to recover",
   "error: the checkpoint cannot be written; restarts will take longer",
+  "info: a log is compacted",
+  "info: an interrupted compaction has been finished",
   "info: an interrupted recovery has been taken up",
   "info: old segments removed",
   "warn: a directory of no topic is set aside",

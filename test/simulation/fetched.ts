@@ -23,8 +23,12 @@ interface Header {
   readonly producerId: number;
 }
 
-/** Opens the batches of a fetch from `from` on. */
-export function openFetched(result: FetchPartitionResult, from: number): Fetched {
+/** Opens the batches of a fetch from `from` on; those of a compacted log may have holes between them. */
+export function openFetched(
+  result: FetchPartitionResult,
+  from: number,
+  mayHaveHoles = false,
+): Fetched {
   const aborted = [...result.abortedTransactions].sort((a, b) => a.firstOffset - b.firstOffset);
   const undone = new Set<number>();
   const records: SeenRecord[] = [];
@@ -33,8 +37,8 @@ export function openFetched(result: FetchPartitionResult, from: number): Fetched
   for (const batch of batchesOf(result.batches)) {
     const header = headerOf(batch);
     const isNext = isFirst
-      ? header.baseOffset <= from && header.nextOffset > from
-      : header.baseOffset === end;
+      ? (header.baseOffset <= from || mayHaveHoles) && header.nextOffset > from
+      : header.baseOffset === end || (mayHaveHoles && header.baseOffset > end);
     if (!isNext) {
       const problem = `${isFirst ? "asked for" : "after"} ${end} came ${header.baseOffset}`;
       return { records, end, problem };
@@ -52,7 +56,7 @@ export function openFetched(result: FetchPartitionResult, from: number): Fetched
     for (const { offset, value, key, timestampMs, headers } of recordsOf(batch)) {
       if (offset < from) continue;
       const pairs = headers.map((each) => [each.key, each.value] as const);
-      const content = contentText({ value: value ?? "", key, timestampMs, headers: pairs });
+      const content = contentText({ value, key, timestampMs, headers: pairs });
       records.push({ offset, content });
     }
   }

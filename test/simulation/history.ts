@@ -78,6 +78,8 @@ export type SimEvent = Times &
     | { readonly type: "trimmed"; readonly place: string; readonly offset: number }
     /** Records of this age may be removed; places never named here keep everything. */
     | { readonly type: "retention"; readonly place: string; readonly keepMs: number }
+    /** Records of a key may be removed when there is a later one; its tombstones stay. */
+    | { readonly type: "compacted"; readonly place: string }
     | { readonly type: "begin"; readonly transaction: string }
     | {
         readonly type: "end";
@@ -162,7 +164,8 @@ export interface Violation {
 
 /** What a record is, in the words of a queue: the parts of its content. */
 export interface Content {
-  readonly value: string;
+  /** Null: the key is deleted. */
+  readonly value: string | null;
   readonly key: string | null;
   readonly timestampMs: number;
   readonly headers: readonly (readonly [string, string | null])[];
@@ -176,7 +179,7 @@ export function contentText({ value, key, timestampMs, headers }: Content): stri
 /** The parts of it. */
 export function contentOf(text: string): Content {
   const [value, key, timestampMs, headers] = JSON.parse(text) as [
-    string,
+    string | null,
     string | null,
     number,
     [string, string | null][],

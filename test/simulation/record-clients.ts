@@ -18,6 +18,8 @@ export interface Place {
   readonly partition: number;
   /** Tells topics of one name apart; the name itself when absent. */
   readonly alias?: string;
+  /** Every record has a key, of which the latest is kept. */
+  readonly isCompacted?: boolean;
 }
 
 /** `topic/partition`. */
@@ -51,6 +53,18 @@ export class Contents {
       };
     });
   }
+}
+
+/** The same for a topic where each record has a key; some delete it. */
+export function keyed(place: Place, contents: readonly Content[]): readonly Content[] {
+  if (place.isCompacted !== true) return contents;
+  return contents.map((content) => {
+    const key = content.key ?? "k9";
+    // Deletions say nothing, so a header tells them apart.
+    const isDeletion = content.key === null && content.value?.endsWith("xx") === true;
+    const headers = isDeletion ? ([["was", content.value]] as const) : content.headers;
+    return { ...content, key, headers, value: isDeletion ? null : content.value };
+  });
 }
 
 /** One batch of one producer, to be sent once or again. */
@@ -136,7 +150,7 @@ export async function plainProducer(world: World, random: Random, places: readon
     const acks = random.below(6) === 0 ? 1 : -1;
     const codec = someCodec(random);
     const parcel = { place, mode: "plain", producer: null, transaction: null } as const;
-    const whole: Parcel = { ...parcel, contents: contents.few(4), acks, codec };
+    const whole: Parcel = { ...parcel, contents: keyed(place, contents.few(4)), acks, codec };
     const answer = await send(world, whole);
     if (answer.kind === "lost" && random.below(2) === 0) await send(world, whole);
   }
@@ -152,7 +166,7 @@ export async function idempotentProducer(world: World, random: Random, places: r
     identity ??= await newIdentity(world);
     if (identity === null) continue;
     const place = oneOf(random, places);
-    const batch = contents.few(4);
+    const batch = keyed(place, contents.few(4));
     const baseSequence = sequences.get(placeText(place)) ?? 0;
     const parcel: Parcel = {
       place,
@@ -218,7 +232,7 @@ export async function read(
       const [part] = reply.partitions;
       if (part === undefined) throw new Error("a fetch without an answer");
       const { error, highWatermark, logStartOffset, lastStableOffset } = part;
-      const fetched = error === null ? openFetched(part, from) : null;
+      const fetched = error === null ? openFetched(part, from, place.isCompacted) : null;
       return {
         error,
         highWatermark,

@@ -47,6 +47,7 @@ const settings: Partial<EngineSettings> = {
   stateSnapshotBytes: 2048,
   retentionCheckIntervalMs: 5000,
   checkpointIntervalMs: 1000,
+  compactionCheckIntervalMs: 300,
   groupInitialRebalanceDelayMs: 50,
 };
 
@@ -86,6 +87,7 @@ const parts = [
   "topics",
   "queue",
   "shares",
+  "compacted",
 ] as const;
 
 type Part = (typeof parts)[number];
@@ -138,7 +140,8 @@ class Plan {
 
   async #makeTopics(): Promise<void> {
     const shape = this.#shape;
-    for (const name of ["t0", "t1", "old"]) {
+    for (const name of ["t0", "t1", "old", ...(this.#has.compacted ? ["latest"] : [])]) {
+      const isCompacted = name === "latest";
       const partitionCount = name === "old" ? 1 : 1 + shape.below(2);
       const keepMs = name === "old" ? 1000 : -1;
       const configs = {
@@ -146,13 +149,15 @@ class Plan {
         "index.interval.bytes": oneOf(shape, ["0", "200", "4096"]),
         "retention.ms": String(keepMs),
         "file.delete.delay.ms": oneOf(shape, ["0", "1000"]),
+        ...(isCompacted ? { "cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1" } : {}),
       };
       await this.#insist("createTopic", ({ topics }) =>
         topics.create({ name, partitionCount, configs, validateOnly: false }),
       );
       for (let partition = 0; partition < partitionCount; partition++) {
-        const place = { topic: name, partition };
+        const place = { topic: name, partition, isCompacted };
         this.#places.push(place);
+        if (isCompacted) this.#world.tell({ type: "compacted", place: placeText(place) });
         if (keepMs >= 0) {
           this.#world.tell({ type: "retention", place: placeText(place), keepMs });
         }

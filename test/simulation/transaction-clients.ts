@@ -4,7 +4,15 @@ import type { Random } from "../../src/base/random.ts";
 import type { Services, TransactionalProducer } from "../../src/services.ts";
 import { look } from "./group-clients.ts";
 import type { Outcome } from "./history.ts";
-import { Contents, oneOf, type Place, placeText, send, someCodec } from "./record-clients.ts";
+import {
+  keyed,
+  Contents,
+  oneOf,
+  type Place,
+  placeText,
+  send,
+  someCodec,
+} from "./record-clients.ts";
 import type { World } from "./world.ts";
 
 /** What a transactional producer works with. */
@@ -111,7 +119,7 @@ class Transactions {
   }
 
   async #write(producer: TransactionalProducer, name: string, place: Place): Promise<boolean> {
-    const contents = this.#contents.few(3);
+    const contents = keyed(place, this.#contents.few(3));
     const baseSequence = this.#sequences.get(placeText(place)) ?? 0;
     const parcel = {
       place,

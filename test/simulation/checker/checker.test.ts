@@ -249,6 +249,14 @@ const keyed = (): Story =>
     .queue("key")
     .send([content("A", "k"), content("B", "k")], 0);
 
+// An answer that was slow, to a receive that began before others.
+const late = {
+  type: "received",
+  op: 900,
+  leaseMs: 1000,
+  messages: [{ partition: 0, offset: 1, deliveries: 1, content: content("B", "k") }],
+} as const;
+
 const queues: readonly Case[] = [
   [
     "a record is held by one at a time",
@@ -354,6 +362,15 @@ const queues: readonly Case[] = [
     "records of a key are held one at a time",
     keyed().receive({ 0: 1 }, "AB").settle("ack", 0, {}).receive({ 1: 1 }, "AB"),
     keyed().receive({ 0: 1 }, "AB").receive({ 1: 1 }, "AB"),
+  ],
+  [
+    "records of a key are held one at a time",
+    keyed()
+      .tell({ type: "receive", op: 900, queue: "q" })
+      .pass(1000)
+      .receive({ 0: 1 }, "AB")
+      .tell(late),
+    keyed().tell({ type: "receive", op: 900, queue: "q" }).receive({ 0: 1 }, "AB").tell(late),
   ],
   [
     "records of a key come in order",

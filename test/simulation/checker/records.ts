@@ -32,6 +32,9 @@ interface Log {
   /** The log start that was answered. */
   trimmedFor: number;
   keepMs: number | null;
+  isCompacted: boolean;
+  /** Records that a reader of a compacted log was not given. */
+  readonly missed: Map<number, string>;
 }
 
 interface Search {
@@ -97,6 +100,9 @@ export class RecordRule {
     retention: (event) => {
       this.#logOf(event.place).keepMs = event.keepMs;
     },
+    compacted: (event) => {
+      this.#logOf(event.place).isCompacted = true;
+    },
     stopped: (event) => {
       this.#stopped(event.how === "power");
     },
@@ -128,6 +134,9 @@ export class RecordRule {
   /** The history is over: searches by time are held against all that is known now. */
   end(): void {
     for (const { search, offset } of this.#told) this.#checkSearch(search, offset);
+    for (const log of this.#logs.values()) {
+      for (const [offset, content] of log.missed) this.#checkMissed(log, offset, content);
+    }
   }
 
   /** A record has been seen at an offset, where anybody may see it. */
@@ -238,7 +247,7 @@ export class RecordRule {
     const there = log.known.get(offset) ?? log.written.get(offset);
     if (there === undefined || there === null) {
       // Only control records are left out by a reader of everything.
-      if (!ask.committedOnly && !seen.has(offset)) log.known.set(offset, null);
+      if (!ask.committedOnly && !seen.has(offset) && !log.isCompacted) log.known.set(offset, null);
       return;
     }
     const transaction = log.attempts.get(there)?.transaction ?? null;
@@ -246,12 +255,29 @@ export class RecordRule {
     if (isSeen && seen.get(offset) !== there) {
       const detail = `${at}: ${short(there)} was written, ${short(seen.get(offset) ?? "")} is read`;
       this.#report("an offset has one record for ever", detail);
+    } else if (!isSeen && log.isCompacted) {
+      log.missed.set(offset, there);
     } else if (ask.committedOnly && transaction !== null) {
       const why = `${at} ${isSeen ? "is" : "is not"} among what is committed`;
       this.#transactions.decide(transaction, isSeen ? "commit" : "abort", why);
     } else if (!isSeen) {
       this.#report("acknowledged records stay", `${at}: ${short(there)} is missing`);
     }
+  }
+
+  #checkMissed(log: Log, offset: number, content: string): void {
+    const outcomeOf = (record: string): string | null => {
+      const transaction = log.attempts.get(record)?.transaction ?? null;
+      return transaction === null ? "commit" : this.#transactions.outcomeOf(transaction);
+    };
+    if (outcomeOf(content) !== "commit") return;
+    const { key } = contentOf(content);
+    for (const [later, record] of log.known) {
+      if (later <= offset || record === null || contentOf(record).key !== key) continue;
+      if (outcomeOf(record) !== "abort") return;
+    }
+    const detail = `${log.name} at ${offset}: ${short(content)} is missing, the last of its key`;
+    this.#report("the latest record of a key stays", detail);
   }
 
   #checkPositions(log: Log, ask: Ask, event: EventOf<"read">): void {
@@ -289,7 +315,7 @@ export class RecordRule {
       this.#report(rule, `${about}, ${short(found)}`);
     }
     // Where records go by themselves, what is not found may have been gone already.
-    if (log.keepMs !== null || log.trimmedTo > 0) return;
+    if (log.keepMs !== null || log.trimmedTo > 0 || log.isCompacted) return;
     const to = offset < 0 ? end : offset;
     for (let before = log.logStart; before < to; before++) {
       const content = log.known.get(before);
@@ -328,6 +354,8 @@ export class RecordRule {
         trimmedTo: 0,
         trimmedFor: 0,
         keepMs: null,
+        isCompacted: false,
+        missed: new Map(),
       };
       this.#logs.set(name, log);
     }

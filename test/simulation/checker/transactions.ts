@@ -36,6 +36,11 @@ export class TransactionRule {
     }
   }
 
+  /** What is known to have become of it; null when nothing is. */
+  outcomeOf(transaction: string): Outcome | null {
+    return this.#fateOf(transaction).outcome;
+  }
+
   /** Somebody has seen what became of it. */
   decide(transaction: string, outcome: Outcome, why: string): void {
     const fate = this.#fateOf(transaction);
