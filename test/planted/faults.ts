@@ -143,10 +143,8 @@ export const plantedFaults: readonly PlantedFault[] = [
     name: "answer-before-append",
     meaning: "a command is answered before its events are durable",
     file: "src/coordinator/coordinator.ts",
-    search:
-      "    if (decision.events.length > 0) this.#commit(decision.events, nowMs);\n" +
-      "    await this.#durable();",
-    replace: "    if (decision.events.length > 0) this.#commit(decision.events, nowMs);",
+    search: "    if (tail !== null) await this.#durable(tail);",
+    replace: "    if (tail !== null) this.#durable(tail).catch(() => undefined);",
     hunts: [crash("append")],
   },
   {
