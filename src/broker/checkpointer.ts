@@ -34,6 +34,9 @@ export class Checkpointer {
   readonly #kept = new Map<string, LogCheckpoint>();
   #timer: Timer | null = null;
   #written: ReadonlySet<string> | null = null;
+  /** Names in checkpoints that may be on the disk: their writing has not ended, or has failed, perhaps after all. */
+  readonly #attempted = new Set<string>();
+  #writes = 0;
   #failure: unknown = null;
   #isClosed = false;
 
@@ -70,6 +73,7 @@ export class Checkpointer {
 
   /** True when the stored checkpoint has an entry of this name, maybe of an earlier incarnation. */
   hasStored(directoryName: string): boolean {
+    if (this.#attempted.has(directoryName)) return true;
     if (this.#written !== null) return this.#written.has(directoryName);
     return this.#options.store.checkpointOf(directoryName) !== null;
   }
@@ -90,9 +94,12 @@ export class Checkpointer {
   async write(): Promise<void> {
     const entries = new Map(this.#kept);
     for (const [directoryName, log] of this.#logs) entries.set(directoryName, log.checkpoint());
+    for (const name of entries.keys()) this.#attempted.add(name);
+    const number = ++this.#writes;
     try {
       await this.#options.store.writeCheckpoint(entries);
       this.#written = new Set(entries.keys());
+      if (number === this.#writes) this.#attempted.clear();
       this.#failure = null;
     } catch (error) {
       this.#failure = error;

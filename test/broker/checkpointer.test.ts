@@ -65,6 +65,35 @@ describe("checkpointer", () => {
     expect(store.written[0]?.size).toBe(0);
   });
 
+  test("a checkpoint whose writing failed: may be there all the same", async () => {
+    const store = new MemoryStore();
+    const checkpointer = checkpointerOf(store);
+    await checkpointer.write();
+    checkpointer.add("a-0", logAt({ recoveryPoint: 10 }));
+    store.writeCheckpoint = () => Promise.reject(new Error("its name was not synced"));
+    await expect(checkpointer.write()).rejects.toThrow(/not synced/);
+    checkpointer.remove("a-0");
+    expect(checkpointer.hasStored("a-0")).toBe(true);
+  });
+
+  test("a checkpoint that is being written: its names count, until a later one is there", async () => {
+    const store = new MemoryStore();
+    const checkpointer = checkpointerOf(store);
+    const ends: (() => void)[] = [];
+    store.writeCheckpoint = () => new Promise((resolve) => ends.push(resolve));
+    checkpointer.add("a-0", logAt({ recoveryPoint: 10 }));
+    const first = checkpointer.write();
+    checkpointer.remove("a-0");
+    const second = checkpointer.write();
+    expect(checkpointer.hasStored("a-0")).toBe(true);
+    ends[0]?.();
+    await first;
+    expect(checkpointer.hasStored("a-0")).toBe(true);
+    ends[1]?.();
+    await second;
+    expect(checkpointer.hasStored("a-0")).toBe(false);
+  });
+
   test("many changes: one checkpoint an interval, with the facts of that moment", async () => {
     const store = new MemoryStore();
     const clock = new FakeClock();
