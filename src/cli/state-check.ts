@@ -91,8 +91,10 @@ class StateCheck implements StatesReport {
         this.#disagree(name, "is in the catalog of topics and not here");
       }
     }
-    for (const name of this.#states.reports.keys()) {
-      if (!known.has(name)) this.#disagree(name, "belongs to no topic of the catalog");
+    for (const [name, { records }] of this.#states.reports) {
+      if (known.has(name)) continue;
+      if (records > 0) this.#disagree(name, "belongs to no topic of the catalog");
+      else this.#note(name, "is of a topic that was never made; the next start sets it aside");
     }
   }
 
@@ -126,6 +128,10 @@ class StateCheck implements StatesReport {
   #disagree(name: string, detail: string): void {
     const found = { file: join(this.#states.path, name), position: null, detail };
     if (this.#states.isClean) this.problems.push(found);
-    else this.notes.push({ ...found, detail: `${detail} (as far as can be told without a stop)` });
+    else this.#note(name, `${detail} (as far as can be told without a stop)`);
+  }
+
+  #note(name: string, detail: string): void {
+    this.notes.push({ file: join(this.#states.path, name), position: null, detail });
   }
 }

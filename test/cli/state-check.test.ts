@@ -1,5 +1,6 @@
 import {
   appendFileSync,
+  cpSync,
   mkdtempSync,
   readdirSync,
   renameSync,
@@ -83,6 +84,15 @@ test("a topic without its directory, and a directory without its topic", async (
   rmSync(join(root, "clean-shutdown"));
   const { notes } = await look();
   expect(detailsOf(notes).filter((detail) => detail.startsWith("u-0: belongs"))).toHaveLength(1);
+});
+
+test("an empty directory of a topic that could not be made: no damage", async () => {
+  cpSync(join(root, "t-0"), join(root, "never-0"), { recursive: true });
+  truncateSync(logOf("never-0"), 0);
+  const { notes, problems } = await look();
+  const told = "never-0: is of a topic that was never made; the next start sets it aside";
+  expect(detailsOf(notes)).toContain(told);
+  expect(detailsOf(problems).filter((detail) => detail.includes("no topic"))).toEqual([]);
 });
 
 test("an event that cannot be read", async () => {
