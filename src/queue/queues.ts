@@ -145,6 +145,8 @@ export class QueuesOver implements QueueServices {
     const [outcome] = await Promise.allSettled([
       deliveries.receive({ ...request, waitMs: 0, beside }),
     ]);
+    // Nothing was said: it must not look as if all of it held.
+    if (said.length === 0 && outcome.status === "rejected") throw outcome.reason;
     const delivery = outcome.status === "fulfilled" ? outcome.value : null;
     try {
       const [settled = []] = await Promise.all(said);
