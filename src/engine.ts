@@ -29,10 +29,10 @@ import { LogStateLog } from "./coordinator/log-state-log.ts";
 import { GroupServicesOver } from "./group/group-services.ts";
 import { defaultGroupLimits, type GroupLimits } from "./group/group-context.ts";
 import { QueuesOver } from "./queue/queues.ts";
-import { SteadyClock } from "./base/steady-clock.ts";
 import { prepareCompression } from "./record/compression.ts";
 import type { BrokerServices, EngineHealth, Services } from "./services.ts";
 import { brokerSource } from "./share/broker-source.ts";
+import { leaseClock } from "./share/lease-clock.ts";
 import { ShareEngine } from "./share/share-engine.ts";
 import { ShareGroupsOver } from "./share/share-groups.ts";
 import { DataDirectory } from "./storage/data-directory.ts";
@@ -45,9 +45,6 @@ import {
   type TransactionLimits,
 } from "./transaction/transaction-commands.ts";
 import { TransactionServicesOver } from "./transaction/transaction-services.ts";
-
-const leaseToleranceMs = 1000;
-const leaseHoldMs = 3_600_000;
 
 /** Settings of an engine: of its topics, its groups and its transactions. Sizes are bytes, times milliseconds. */
 export interface EngineSettings extends BrokerSettings {
@@ -260,27 +257,18 @@ async function openShares(
   },
 ): Promise<ShareEngine> {
   const { transactions, ...seams } = parts;
-  const clock = leaseClock(seams);
   const partition = await broker.internalPartition(shareStateTopicName);
   const noTransaction = { transactionTimeoutMs: 0, producerId: -1, producerEpoch: -1 };
   return ShareEngine.open({
     ...seams,
-    clock,
+    clock: leaseClock(seams.clock, seams.logger),
+    lastSeenMs: broker.ageClock.lastSeenMs,
     log: new LogStateLog(partition.log()),
     source: brokerSource(broker),
     producerId: () => transactions.initProducerId({ transactionalId: null, ...noTransaction }),
     share: new LoopShare(seams.clock),
     snapshotGrowthBytes: seams.snapshotGrowthBytes,
   });
-}
-
-// Leases and delays are short: an hour in which a clock that was set keeps to its word is long for them.
-function leaseClock({ clock, logger }: { readonly clock: Clock; readonly logger: Logger }): Clock {
-  const onDoubt = (aheadMs: number): void => {
-    logger.warn({ aheadMs }, "the wall clock was set: leases and delays go on without it for now");
-  };
-  const bounds = { toleranceMs: leaseToleranceMs, holdMs: leaseHoldMs };
-  return new SteadyClock({ clock, ...bounds, onDoubt });
 }
 
 async function isConsumerGroup(groups: GroupServicesOver | null, name: string): Promise<boolean> {

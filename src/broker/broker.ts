@@ -215,7 +215,7 @@ export class Broker {
   }
 
   /** Says how old things are, whatever the wall clock does. */
-  get ageClock(): Clock {
+  get ageClock(): SteadyClock {
     return this.#parts.ageClock;
   }
 

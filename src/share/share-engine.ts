@@ -10,6 +10,7 @@ import { Deliveries } from "./deliveries.ts";
 import { Mover } from "./mover.ts";
 import { Receivers } from "./receivers.ts";
 import { Scanner } from "./scanning.ts";
+import { decideSetBack, SetBackWatch } from "./set-back.ts";
 import { decideSweep } from "./settling.ts";
 import type { ShareCore, ShareEngineOptions } from "./share-core.ts";
 import type { ShareEvent } from "./share-events.ts";
@@ -36,6 +37,7 @@ export class ShareEngine implements ShareCore {
   readonly #machine: ShareMachine;
   readonly #coordinator: Coordinator<ShareEvent>;
   readonly #timers: TimerQueue;
+  readonly #setBack: SetBackWatch;
   readonly #lines = new Map<string, Receivers>();
   /** By group, then by place. */
   readonly #watches = new Map<string, Map<string, Watch>>();
@@ -53,6 +55,7 @@ export class ShareEngine implements ShareCore {
     this.#machine = parts.machine;
     this.#coordinator = parts.coordinator;
     this.#timers = new TimerQueue(options.clock);
+    this.#setBack = new SetBackWatch(options.clock, options.lastSeenMs);
     this.scanner = new Scanner({ ...options, nowMs: () => options.clock.nowMs() });
     this.deliveries = new Deliveries(this);
     this.mover = new Mover(this);
@@ -127,6 +130,7 @@ export class ShareEngine implements ShareCore {
 
   /** Decides, and tends the group to what has changed; resolves when it is durable. */
   run<Reply>(group: string, command: Command<ShareEvent, Reply>): Promise<Reply> {
+    this.#followClock();
     const result = this.#coordinator.run(command);
     const known = this.find(group);
     if (known !== null) this.tend(known);
@@ -197,6 +201,7 @@ export class ShareEngine implements ShareCore {
   /** Does what time and changes ask for: sweeps, moves, wakes whoever waits, sets the next alarm. */
   tend(group: ShareGroup): void {
     if (this.#isClosed || this.state !== "ready") return;
+    this.#followClock();
     const nowMs = this.options.clock.nowMs();
     let nextMs = Number.POSITIVE_INFINITY;
     for (const partition of group.partitions()) {
@@ -269,6 +274,30 @@ export class ShareEngine implements ShareCore {
     const header = this.headerAt(group, place, frontier);
     if (header === null) return null;
     return { kind: "partition", group: group.name, ...bare(place), header };
+  }
+
+  // Before anything is decided by the new time.
+  #followClock(): void {
+    if (this.state !== "ready") return;
+    const backMs = this.#setBack.look();
+    if (backMs === 0) return;
+    const { clock, logger } = this.options;
+    logger.warn(
+      { backMs },
+      "the wall clock was set back: leases keep the time that is left to them",
+    );
+    const time = { nowMs: clock.nowMs(), backMs };
+    for (const group of this.groups()) {
+      for (const partition of group.partitions()) {
+        for (const decision of decideSetBack(group, partition, time)) {
+          this.#coordinator
+            .run(() => decision)
+            .catch((error: unknown) => {
+              logger.warn({ err: error, group: group.name }, "some leases last until the old time");
+            });
+        }
+      }
+    }
   }
 
   #sweep(group: ShareGroup, partition: SharePartition): void {
