@@ -18,7 +18,7 @@ import { compactionFileName } from "./compaction-file.ts";
 
 const redoName = /^(\d{20})-(\d{1,16})-(\d{1,16})\.redo$/;
 const deletedName =
-  /^\d{20}(\.((log|index|timeindex|txnindex|snapshot)\.deleted|snapshot\.tmp)|-\d{1,16}\.swap\.deleted)$/;
+  /^\d{20}(\.((log|index|timeindex|txnindex|snapshot)\.deleted|snapshot\.tmp)|-\d{1,16}(\.swap\.deleted|-\d{1,16}\.redo\.tmp))$/;
 
 /** A redo file: which segment it is for, and where in it its bytes belong. */
 export interface RedoFile {
@@ -43,7 +43,7 @@ export interface DirectoryContent {
 
 /**
  * Lists a directory once. Finishes what a compaction had begun to put in place; removes `.deleted` files, unfinished
- * snapshots and compactions, and indexes without a log.
+ * snapshots, copies and compactions, and indexes without a log.
  * @throws KAFKA_STORAGE_ERROR
  */
 export async function listDirectory(options: LogOptions): Promise<DirectoryContent> {

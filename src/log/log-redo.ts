@@ -29,16 +29,8 @@ export async function writeAgain(options: LogOptions, tail: UnsureTail): Promise
   const { segment, file, from, end } = tail;
   const path = redoPath(directory, segment, from);
   const range = { from: from.position, to: end.position };
-  try {
-    await copyRange(disk, file, { ...range, path });
-  } catch (error) {
-    // On a full disk the log must still open. Written over themselves, whole sectors cannot change; only a disk that
-    // spoils a sector it is writing could harm them, which is what the copy is for.
-    if (!(error instanceof LogError) || error.code !== "DISK_FULL") throw error;
-    await disk.remove(path);
-    options.logger.warn({ directory }, "no room for a copy while durable bytes are written again");
-  }
-  await disk.syncDirectory(directory);
+  const isCopied = await hasRoomFor(options, path, () => copyRange(disk, file, { ...range, path }));
+  if (isCopied) await disk.syncDirectory(directory);
   await copyBytes(file, file, { ...range, target: from.position });
   await file.sync();
   await disk.remove(path);
@@ -46,7 +38,8 @@ export async function writeAgain(options: LogOptions, tail: UnsureTail): Promise
 
 /**
  * Ends what an interrupted recovery began. A redo file is whole, to its last batch, before the first byte in place is
- * touched; one that is not whole is of no use and of no need.
+ * touched; one that is not whole is of no use and of no need. One that a dead process left is seen, but its name and its
+ * bytes may not be durable: a durable one takes its place first.
  * @throws KAFKA_STORAGE_ERROR
  */
 export async function redo(
@@ -62,6 +55,7 @@ export async function redo(
     const start = { offset: from.offset, position: 0 };
     const scan = await scanBatches(copy, start, { size, batchBytesMax: limits.unsyncedBytesMax });
     if (segment !== undefined && scan.damage === null && size > 0) {
+      await replaceCopy(options, copy, { path, size });
       const file = await disk.open(segment.logPath, "write");
       try {
         await copyBytes(copy, file, { from: 0, to: size, target: from.position });
@@ -75,4 +69,36 @@ export async function redo(
     await copy.close();
   }
   await disk.remove(path);
+}
+
+async function replaceCopy(
+  options: LogOptions,
+  copy: DiskFile,
+  { path, size }: { readonly path: string; readonly size: number },
+): Promise<void> {
+  const { disk, directory } = options;
+  const temporary = `${path}.tmp`;
+  const isCopied = await hasRoomFor(options, temporary, () =>
+    copyRange(disk, copy, { from: 0, to: size, path: temporary }),
+  );
+  if (isCopied) await disk.rename(temporary, path);
+  await disk.syncDirectory(directory);
+}
+
+// On a full disk the log must still open. Written over themselves, whole sectors cannot change; only a disk that spoils
+// a sector it is writing could harm them, which is what the copy is for.
+async function hasRoomFor(
+  { disk, directory, logger }: LogOptions,
+  path: string,
+  copying: () => Promise<void>,
+): Promise<boolean> {
+  try {
+    await copying();
+    return true;
+  } catch (error) {
+    if (!(error instanceof LogError) || error.code !== "DISK_FULL") throw error;
+    await disk.remove(path);
+    logger.warn({ directory }, "no room for a copy while durable bytes are written again");
+    return false;
+  }
 }

@@ -62,3 +62,25 @@ test("redo: a whole copy is put back, one that was cut short is of no use", asyn
     expect(disk.contents(redoPath)).toBeNull();
   }
 });
+
+test("redo: a copy whose name or bytes a dead process left unsynced, and the power fails in the middle", async () => {
+  const from = { offset: 1, position: firstBytes };
+  const copied = bytes.subarray(firstBytes);
+  for (const isSynced of [true, false]) {
+    for (let seed = 0; seed < 600; seed++) {
+      const random = seededRandom(seed);
+      const before = new FaultyDisk();
+      before.setContents(segment.logPath, bytes);
+      const copy = await before.open(redoPath, "write");
+      await copy.write([copied], 0);
+      if (isSynced) await copy.sync();
+      const disk = before.kill();
+      disk.plan({ nth: 1 + (seed % 15), effect: "halt-before" });
+      const file = { path: redoPath, baseOffset: 0, from };
+      await redo(optionsOf(disk), file, [segment]).catch(() => undefined);
+      const left = disk.crash(random, "garbage");
+      if (left.paths().includes(redoPath)) await redo(optionsOf(left), file, [segment]);
+      expect(Buffer.from(left.contents(segment.logPath) ?? "")).toEqual(bytes);
+    }
+  }
+});

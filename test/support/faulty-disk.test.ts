@@ -45,6 +45,19 @@ describe("power cut", () => {
     expect(halves(disk.contents("/f") ?? filled(0, 0))).toBe("122233334444");
   });
 
+  test("bytes given as a Buffer are the disk's own: neither a crash nor their owner changes them twice", async () => {
+    const disk = new FaultyDisk();
+    const given = Buffer.from(filled(1, sectorBytes));
+    disk.setContents("/f", given);
+    const file = await disk.open("/f", "write");
+    const written = Buffer.from(filled(2, sectorBytes));
+    await file.write([written], 0);
+    written.fill(3);
+    given.fill(3);
+    expect(await outcomes(disk, "none")).toEqual(new Set(["11"]));
+    expect(await outcomes(disk, "all")).toEqual(new Set(["22"]));
+  });
+
   test("prefix: a later write only where all earlier ones are whole", async () => {
     const seen = await outcomes(await written(), "prefix");
     for (const state of seen) {

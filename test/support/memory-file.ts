@@ -67,7 +67,7 @@ export class MemoryFile {
   /** Writes into the cache. `sequence` orders changes over the whole disk. */
   write(bytes: Uint8Array, position: number, sequence: number): void {
     if (bytes.length === 0) return;
-    const copy = bytes.slice();
+    const copy = copyOf(bytes);
     this.#put(copy, position);
     this.#size = Math.max(this.#size, position + copy.length);
     this.#changes.push({ sequence, position, bytes: copy, sizeAfter: this.#size });
@@ -103,8 +103,8 @@ export class MemoryFile {
 
   /** Both versions become these bytes, as if changed while nobody looked. */
   replace(bytes: Uint8Array): void {
-    this.#cache = bytes.slice();
-    this.#durable = bytes.slice();
+    this.#cache = copyOf(bytes);
+    this.#durable = copyOf(bytes);
     this.#size = bytes.length;
     this.#durableSize = bytes.length;
     this.#changes = [];
@@ -206,6 +206,11 @@ export class MemoryFile {
     const length = Math.min(partInSector(change, sector).length, room);
     bytes.set(random.bytes(length), from);
   }
+}
+
+// Not `slice`, which of a Buffer is a window.
+function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(bytes);
 }
 
 function partInSector(change: Change, sector: number): Uint8Array {

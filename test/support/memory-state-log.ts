@@ -43,7 +43,10 @@ export class MemoryStateLog implements StateLog {
     if (this.refusal !== null) throw this.refusal;
     const baseOffset = this.positions().logEndOffset;
     events.forEach(({ key, value }, index) => {
-      const copy = { key: key.slice(), value: value?.slice() ?? null };
+      const copy = {
+        key: new Uint8Array(key),
+        value: value === null ? null : new Uint8Array(value),
+      };
       this.#stored.push({ ...copy, offset: baseOffset + index, timestampMs });
     });
     const nextOffset = baseOffset + events.length;
