@@ -1,7 +1,7 @@
 // Forgetting: by age, by size, and by order (trim). Only whole sealed segments are removed, the oldest first.
 //
-// The order is what makes it safe: the new log start is visible in memory, then durable in the checkpoint, then the
-// segments leave the list, then their files are renamed to `.deleted`, and some time later unlinked. A crash anywhere
+// The order is what makes it safe: the new log start is durable in the checkpoint, then it is seen, then the segments
+// leave the list, then their files are renamed to `.deleted`, and some time later unlinked. A crash anywhere
 // leaves segments below the log start, which the next opening removes. Readers keep what they have leased.
 
 import type { Timer } from "../base/clock.ts";
@@ -133,12 +133,13 @@ export class LogRetention {
   async #startAt(offset: number): Promise<number> {
     const { state, keeper } = this.#parts;
     if (offset > this.#persistedStart) await keeper.release();
-    state.startAt(offset);
-    if (state.logStartOffset > this.#persistedStart) {
-      const start = state.logStartOffset;
+    state.planStart(offset);
+    const start = state.plannedStart;
+    if (start > this.#persistedStart) {
       await state.options.persistCheckpoint();
       this.#persistedStart = start;
     }
+    state.startAt(start);
     const removed = state.segments.removeBelow(this.#persistedStart);
     if (state.pins.areHeld) void this.#putAwayLater(removed);
     else await this.#putAway(removed);

@@ -34,6 +34,8 @@ export class LogState {
   /** The last segment; replaced when it is rolled. */
   active: ActiveSegment;
   logStartOffset: number;
+  /** Where the log is to start: told to the checkpoint first, so that no power cut takes back what was seen. */
+  plannedStart: number;
   /** The high watermark and where it is in the active segment. */
   visible: LogEnd;
   logEndOffset: number;
@@ -54,6 +56,7 @@ export class LogState {
     this.producers = parts.producers;
     this.active = parts.active;
     this.logStartOffset = parts.logStartOffset;
+    this.plannedStart = parts.logStartOffset;
     this.visible = parts.active.durable;
     this.logEndOffset = parts.active.durable.offset;
     this.holesBelow = parts.holesBelow;
@@ -85,7 +88,7 @@ export class LogState {
   checkpoint(): LogCheckpoint {
     const { offset, position } = this.active.durable;
     const segmentBase = this.active.segment.baseOffset;
-    return { recoveryPoint: offset, logStartOffset: this.logStartOffset, segmentBase, position };
+    return { recoveryPoint: offset, logStartOffset: this.plannedStart, segmentBase, position };
   }
 
   /** Adds a listener; returns the function that takes it away. */
@@ -121,9 +124,15 @@ export class LogState {
     this.visible = active.durable;
   }
 
-  /** Moves the log start forward. */
-  startAt(offset: number): void {
+  /** Plans to move the log start forward. */
+  planStart(offset: number): void {
     assert(offset <= this.visible.offset, "a log starts at or below its high watermark");
+    this.plannedStart = Math.max(this.plannedStart, offset);
+  }
+
+  /** Moves the log start forward, to where the checkpoint has it already. */
+  startAt(offset: number): void {
+    assert(offset <= this.plannedStart, "a log start is durable before it is seen");
     if (offset <= this.logStartOffset) return;
     this.logStartOffset = offset;
     this.notify();

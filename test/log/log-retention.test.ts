@@ -56,6 +56,18 @@ describe("retention: trim", () => {
     expect(logFiles(fixture)).toEqual(["000006.log", "000009.log"]);
   });
 
+  test("the new start is not seen before it is durable", async () => {
+    const fixture = await filled(10);
+    const disk = fixture.disk as FaultyDisk;
+    const release = disk.hold({ kind: "rename", path: /checkpoint/ });
+    const trimmed = fixture.log.trim(7);
+    await settle(10);
+    expect(fixture.log.positions().logStartOffset).toBe(0);
+    release();
+    await trimmed;
+    expect(fixture.log.positions().logStartOffset).toBe(7);
+  });
+
   test("what was waiting to be unlinked at a stop is unlinked at the next start", async () => {
     const fixture = await filled(10);
     await fixture.log.trim(6);
@@ -73,6 +85,9 @@ describe("retention: trim", () => {
     await expect(fixture.log.trim(6)).rejects.toMatchObject({ code: "KAFKA_STORAGE_ERROR" });
     expect(fault.hits).toBe(1);
     expect(fixture.log.segmentCount()).toBe(4);
+    // Nobody knows what the next start would find, so nobody is told.
+    expect(fixture.log.positions().logStartOffset).toBe(0);
+    expect(await fixture.readAll(0)).toHaveLength(10);
     await fixture.log.trim(6);
     expect(fixture.log.segmentCount()).toBe(2);
   });

@@ -73,13 +73,12 @@ const records: readonly Case[] = [
     story()
       .send(["a", "b"], 0)
       .tell({ type: "trim", place: "t/0", offset: 1 })
-      .read({ 1: "b" }, { logStart: 1, from: 1 })
       .stop("power")
       .read({ 0: "a", 1: "b" }),
     story()
       .send(["a", "b"], 0)
       .tell({ type: "trim", place: "t/0", offset: 1 })
-      .tell({ type: "trimmed", place: "t/0", offset: 1 })
+      .read({ 1: "b" }, { logStart: 1, from: 1 })
       .stop("power")
       .read({ 0: "a", 1: "b" }),
   ],
@@ -106,6 +105,21 @@ const records: readonly Case[] = [
     story()
       .tell({ type: "retention", place: "t/0", keepMs: 500 })
       .send(["a"], 0)
+      .read({}, { from: 1, logStart: 1, highWatermark: 1 }),
+  ],
+  [
+    "only what may go is removed",
+    story()
+      .tell({ type: "retention", place: "t/0", keepMs: 500 })
+      .send(["a"], 0)
+      .wall(-10_000)
+      .pass(1000)
+      .read({}, { from: 1, logStart: 1, highWatermark: 1 }),
+    story()
+      .tell({ type: "retention", place: "t/0", keepMs: 500 })
+      .send(["a"], 0)
+      .wall(-10_000)
+      .pass(400)
       .read({}, { from: 1, logStart: 1, highWatermark: 1 }),
   ],
   [

@@ -29,8 +29,6 @@ interface Log {
   /** The first high watermark seen in this life of the server: what earlier lives left lies below. */
   lifeEnd: number | null;
   trimmedTo: number;
-  /** The log start that was answered. */
-  trimmedFor: number;
   keepMs: number | null;
   isCompacted: boolean;
   /** Records that a reader of a compacted log was not given. */
@@ -64,7 +62,9 @@ export class RecordRule {
   readonly #listeners: RecordListener[] = [];
   readonly #foreign = new Set<string>();
   #life = 0;
-  #wallMsMax = 0;
+  /** As late as it may be: what a clock was set back by, a server need not follow. */
+  #latestMs = 0;
+  #takenMs = 0;
 
   readonly #handlers: Handlers = {
     send: (event) => {
@@ -94,7 +94,6 @@ export class RecordRule {
     },
     trimmed: (event) => {
       const log = this.#logOf(event.place);
-      log.trimmedFor = Math.max(log.trimmedFor, event.offset);
       log.logStart = Math.max(log.logStart, event.offset);
     },
     retention: (event) => {
@@ -127,7 +126,8 @@ export class RecordRule {
   }
 
   take(event: SimEvent): void {
-    this.#wallMsMax = Math.max(this.#wallMsMax, event.wallMs);
+    this.#latestMs = Math.max(event.wallMs, this.#latestMs + event.ms - this.#takenMs);
+    this.#takenMs = event.ms;
     dispatch(this.#handlers, event);
   }
 
@@ -298,7 +298,7 @@ export class RecordRule {
       const content = log.known.get(offset);
       if (offset < log.trimmedTo || content === undefined || content === null) continue;
       const { timestampMs } = contentOf(content);
-      const isOld = log.keepMs !== null && timestampMs + log.keepMs < this.#wallMsMax;
+      const isOld = log.keepMs !== null && timestampMs + log.keepMs < this.#latestMs;
       if (!isOld) {
         const detail = `${log.name} begins at ${logStart}, without ${short(content)} at ${offset}`;
         this.#report("only what may go is removed", detail);
@@ -329,8 +329,6 @@ export class RecordRule {
     this.#life++;
     for (const log of this.#logs.values()) {
       log.lifeEnd = null;
-      // What age and size removed may be back, as long as nobody was answered that it is gone.
-      log.logStart = log.trimmedFor;
     }
     if (isPower) this.#forgetWritten();
   }
@@ -352,7 +350,6 @@ export class RecordRule {
         ackedEnd: 0,
         lifeEnd: null,
         trimmedTo: 0,
-        trimmedFor: 0,
         keepMs: null,
         isCompacted: false,
         missed: new Map(),
