@@ -38,8 +38,8 @@ export async function writeAgain(options: LogOptions, tail: UnsureTail): Promise
 
 /**
  * Ends what an interrupted recovery began. A redo file is whole, to its last batch, before the first byte in place is
- * touched; one that is not whole is of no use and of no need. One that a dead process left is seen, but its name and its
- * bytes may not be durable: a durable one takes its place first.
+ * touched; one that is not whole is of no use and of no need. One that a dead process left is seen, but its name and
+ * its bytes may not be durable: a durable one takes its place first.
  * @throws KAFKA_STORAGE_ERROR
  */
 export async function redo(

@@ -9,6 +9,9 @@ export function content(value: string, key: string | null = null, timestampMs = 
   return contentText({ value, key, timestampMs, headers: [] });
 }
 
+/** Name of the rule, a history that keeps it, one that breaks it. */
+export type Case = readonly [rule: string, good: Story, bad: Story];
+
 /** A history: each event a millisecond after the one before, unless it says when it was. */
 export class Story {
   readonly #events: SimEvent[] = [];
