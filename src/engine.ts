@@ -262,7 +262,6 @@ async function openShares(
   return ShareEngine.open({
     ...seams,
     clock: leaseClock(seams.clock, seams.logger),
-    lastSeenMs: broker.ageClock.lastSeenMs,
     log: new LogStateLog(partition.log()),
     source: brokerSource(broker),
     producerId: () => transactions.initProducerId({ transactionalId: null, ...noTransaction }),

@@ -23,7 +23,6 @@ export class SteadyClock implements Clock {
   #wallMs: number;
   #atMs: number;
   #doubtedSinceMs: number | null = null;
-  #lastSeenMs: number | null = null;
 
   constructor(options: SteadyClockOptions) {
     this.#options = options;
@@ -36,17 +35,11 @@ export class SteadyClock implements Clock {
    * later is not believed at once.
    */
   continueFrom(seenMs: number, gapMs: number): void {
-    this.#lastSeenMs = seenMs;
     const aheadMs = this.#options.clock.nowMs() - seenMs;
     if (aheadMs <= gapMs) return;
     this.#wallMs = seenMs;
     this.#atMs = this.#options.clock.monotonicMs();
     this.#doubt(aheadMs);
-  }
-
-  /** What time it was when an earlier process last looked, Unix milliseconds; null when nobody has told. */
-  get lastSeenMs(): number | null {
-    return this.#lastSeenMs;
   }
 
   nowMs(): number {

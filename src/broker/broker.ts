@@ -215,7 +215,7 @@ export class Broker {
   }
 
   /** Says how old things are, whatever the wall clock does. */
-  get ageClock(): SteadyClock {
+  get ageClock(): Clock {
     return this.#parts.ageClock;
   }
 

@@ -19,7 +19,7 @@ export class SetBackWatch {
   #wallMs: number;
   #atMs: number;
 
-  /** @param seenMs What time it was when somebody last looked, in an earlier process; null when that is not known. */
+  /** @param seenMs What time it last was for an earlier process by this clock; null when that is not known. */
   constructor(clock: Clock, seenMs: number | null) {
     this.#clock = clock;
     this.#wallMs = seenMs ?? clock.nowMs();

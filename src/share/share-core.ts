@@ -22,8 +22,6 @@ export interface ShareEngineOptions {
   /** A new producer id, for moves between topics. */
   producerId(): Promise<ProducerIdentity>;
   readonly clock: Clock;
-  /** What time it was when an earlier process last looked, Unix milliseconds; null when that is not known. */
-  readonly lastSeenMs: number | null;
   readonly random: Random;
   readonly logger: Logger;
   readonly share: LoopShare;

@@ -55,7 +55,7 @@ export class ShareEngine implements ShareCore {
     this.#machine = parts.machine;
     this.#coordinator = parts.coordinator;
     this.#timers = new TimerQueue(options.clock);
-    this.#setBack = new SetBackWatch(options.clock, options.lastSeenMs);
+    this.#setBack = new SetBackWatch(options.clock, parts.machine.decidedMs);
     this.scanner = new Scanner({ ...options, nowMs: () => options.clock.nowMs() });
     this.deliveries = new Deliveries(this);
     this.mover = new Mover(this);

@@ -74,10 +74,16 @@ export class ShareGroup {
 export class ShareMachine implements StateMachine<ShareEvent> {
   readonly #groups = new Map<string, ShareGroup>();
   readonly #snapshotRuns: number;
+  #decidedMs: number | null = null;
 
   /** @param snapshotRuns How many runs an event of a snapshot holds at most. */
   constructor(snapshotRuns: number = runsPerEvent) {
     this.#snapshotRuns = snapshotRuns;
+  }
+
+  /** When the last event was decided, by the clock of its time, Unix milliseconds; null when there was none. */
+  get decidedMs(): number | null {
+    return this.#decidedMs;
   }
 
   /** Every group, in the order they were made. */
@@ -90,7 +96,8 @@ export class ShareMachine implements StateMachine<ShareEvent> {
     return this.#groups.get(group) ?? null;
   }
 
-  apply(event: ShareEvent): void {
+  apply(event: ShareEvent, timestampMs: number): void {
+    this.#decidedMs = timestampMs;
     switch (event.kind) {
       case "group":
         if (event.settings === null) this.#remove(event.group);

@@ -132,7 +132,7 @@ describe("changes", () => {
           const events = state.apply(changes);
           const told = events.flatMap((each) => runsOf(each).flatMap(offsetsOf));
           expect(new Set(told).size).toBe(told.length);
-          for (const event of events) stored.machine.apply(event);
+          for (const event of events) stored.machine.apply(event, 0);
         }
         const { frontier } = state.partition.header;
         expect(fatesOf(stored.partition, frontier)).toEqual(fatesOf(state.partition, frontier));

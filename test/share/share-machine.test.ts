@@ -29,7 +29,7 @@ function replayed(events: Iterable<ShareEvent>, snapshotRuns?: number): ShareMac
   for (const event of events) {
     const { key, value } = machine.encode(event);
     const read = machine.decode(key, value);
-    if (read !== null) machine.apply(read);
+    if (read !== null) machine.apply(read, 0);
   }
   return machine;
 }
@@ -54,41 +54,41 @@ const move = {
 describe("share machine", () => {
   test("a group: made by its settings, changed by them, gone with null", () => {
     const machine = new ShareMachine();
-    machine.apply({ kind: "group", group: "g", settings: { leaseMs: 7 } });
+    machine.apply({ kind: "group", group: "g", settings: { leaseMs: 7 } }, 0);
     expect(machine.find("g")?.settings).toMatchObject({ leaseMs: 7, from: "latest" });
     expect(machine.find("g")?.isQueue).toBe(false);
-    machine.apply({ kind: "group", group: "g", settings: { topic: "t" } });
+    machine.apply({ kind: "group", group: "g", settings: { topic: "t" } }, 0);
     expect(machine.find("g")?.settings).toMatchObject({ leaseMs: 30_000, from: "earliest" });
     expect(machine.find("g")?.isQueue).toBe(true);
-    machine.apply({ kind: "group", group: "g", settings: null });
+    machine.apply({ kind: "group", group: "g", settings: null }, 0);
     expect([...machine.groups()]).toEqual([]);
   });
 
   test("a partition begun anew: forgets its records; the same one goes on", () => {
     const machine = new ShareMachine();
-    machine.apply({ kind: "partition", ...place, header: header(1) });
-    machine.apply({ kind: "run", ...place, first: 1, last: 2, fate: fateOf() });
-    machine.apply({ kind: "partition", ...place, header: header(1, 20) });
+    machine.apply({ kind: "partition", ...place, header: header(1) }, 0);
+    machine.apply({ kind: "run", ...place, first: 1, last: 2, fate: fateOf() }, 0);
+    machine.apply({ kind: "partition", ...place, header: header(1, 20) }, 0);
     const partition = machine.find("g")?.find("t", 0);
     expect([partition?.counts.waiting, partition?.scannedTo]).toEqual([2, 20]);
-    machine.apply({ kind: "partition", ...place, header: header(2) });
+    machine.apply({ kind: "partition", ...place, header: header(2) }, 0);
     expect(machine.find("g")?.find("t", 0)?.counts.waiting).toBe(0);
-    machine.apply({ kind: "partition", ...place, header: null });
+    machine.apply({ kind: "partition", ...place, header: null }, 0);
     expect(machine.find("g")?.find("t", 0)).toBeNull();
   });
 
   test("events about what is not there: change nothing", () => {
     const machine = new ShareMachine();
-    machine.apply({ kind: "run", ...place, first: 1, last: 2, fate: fateOf() });
-    machine.apply({ kind: "move", ...place, move });
-    machine.apply({ kind: "partition", ...place, header: null });
-    machine.apply({ kind: "group", group: "g", settings: null });
+    machine.apply({ kind: "run", ...place, first: 1, last: 2, fate: fateOf() }, 0);
+    machine.apply({ kind: "move", ...place, move }, 0);
+    machine.apply({ kind: "partition", ...place, header: null }, 0);
+    machine.apply({ kind: "group", group: "g", settings: null }, 0);
     expect(stateOf(machine)).toEqual([]);
   });
 
   test("what only a scan has found: is not in a snapshot", () => {
     const machine = new ShareMachine();
-    machine.apply({ kind: "partition", ...place, header: header(1, 5) });
+    machine.apply({ kind: "partition", ...place, header: header(1, 5) }, 0);
     for (const first of [4, 5])
       machine.find("g")?.find("t", 0)?.assign({ first, last: first }, fateOf());
     const runs = [...machine.snapshot()].flatMap((each) => (each.kind === "run" ? each.first : []));
@@ -97,7 +97,7 @@ describe("share machine", () => {
 
   test("many runs: a few events of a snapshot, packed", () => {
     const machine = new ShareMachine();
-    machine.apply({ kind: "partition", ...place, header: header(1, 2000) });
+    machine.apply({ kind: "partition", ...place, header: header(1, 2000) }, 0);
     const partition = machine.find("g")?.find("t", 0);
     for (let first = 0; first < 1100; first++) {
       const fate = fateOf({ dueMs: 1_700_000_000_000 + ((first * 7919) % 3_600_000) });
@@ -112,11 +112,11 @@ describe("share machine", () => {
 
   test("one that is left of several that were delayed: a snapshot builds the same, in another order", () => {
     const machine = new ShareMachine();
-    machine.apply({ kind: "partition", ...place, header: header(1) });
+    machine.apply({ kind: "partition", ...place, header: header(1) }, 0);
     const delayed = fateOf({ dueMs: 50, expiresAtMs: 70 });
-    machine.apply({ kind: "run", ...place, first: 1, last: 3, fate: delayed });
-    machine.apply({ kind: "run", ...place, first: 5, last: 6, fate: delayed });
-    machine.apply({ kind: "run", ...place, first: 5, last: 5, fate: null });
+    machine.apply({ kind: "run", ...place, first: 1, last: 3, fate: delayed }, 0);
+    machine.apply({ kind: "run", ...place, first: 5, last: 6, fate: delayed }, 0);
+    machine.apply({ kind: "run", ...place, first: 5, last: 5, fate: null }, 0);
     const other = replayed(machine.snapshot());
     expect(stateOf(other)).toEqual(stateOf(machine));
     expect(stateOf(replayed(other.snapshot()))).toEqual(stateOf(machine));
@@ -136,7 +136,7 @@ describe("share machine", () => {
 
   test("records that wake while a snapshot is written: are in it", () => {
     const machine = new ShareMachine(2);
-    machine.apply({ kind: "partition", ...place, header: header(1) });
+    machine.apply({ kind: "partition", ...place, header: header(1) }, 0);
     const partition = machine.find("g")?.find("t", 0);
     for (let first = 0; first < end; first++) {
       partition?.assign({ first, last: first }, fateOf({ dueMs: 1 + (first % 4) }));
@@ -232,7 +232,7 @@ describe("share machine", () => {
           const known = machine.find(each.group);
           const isAbout = each.kind === "run" || each.kind === "move";
           if (isAbout && (known?.find(each.topic, each.partition) ?? null) === null) continue;
-          machine.apply(each);
+          machine.apply(each, 0);
           log.push(each);
         }
         while (write());

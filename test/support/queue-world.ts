@@ -281,7 +281,6 @@ export class QueueWorld {
     const log = new LogStateLog(partition.log());
     const shares = await ShareEngine.open({
       ...seams,
-      lastSeenMs: null,
       log: {
         append: (events, timestampMs) => log.append(events, timestampMs),
         replay: (onEvent) => log.replay(onEvent),

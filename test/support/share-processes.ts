@@ -140,8 +140,6 @@ export class ShareWorld {
   /** What scans ask for their share of time; null: a clock that stands still gives all of it. */
   loopClock: FakeClock | null = null;
   snapshotGrowthBytes: number | null = null;
-  /** What the next process is told of the time. */
-  lastSeenMs: number | null = null;
   #life: Life | null = null;
   #producerIds = 0;
 
@@ -188,7 +186,6 @@ export class ShareWorld {
       source,
       producerId: async () => ({ producerId: 1000 + this.#producerIds++, producerEpoch: 0 }),
       clock,
-      lastSeenMs: this.lastSeenMs,
       random: seededRandom(7),
       logger: silentLogger,
       share: new LoopShare(this.loopClock ?? clock),

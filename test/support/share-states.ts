@@ -34,7 +34,7 @@ export class ShareState {
   #begun = 0;
 
   constructor(settings: GivenSettings = {}, frontier = 0) {
-    this.machine.apply({ kind: "group", group: "g", settings });
+    this.machine.apply({ kind: "group", group: "g", settings }, 0);
     this.begin("t", 0, frontier);
   }
 
@@ -61,7 +61,7 @@ export class ShareState {
   begin(topic: string, partition: number, frontier: number): void {
     const epoch = ++this.#begun;
     const header = { topicId: `id-${topic}`, epoch, frontier, counts: noCounts };
-    this.machine.apply({ kind: "partition", group: "g", topic, partition, header });
+    this.machine.apply({ kind: "partition", group: "g", topic, partition, header }, 0);
   }
 
   /** A scan has found these records, one run each. */

@@ -19,6 +19,11 @@ export class LeaseTime {
   readonly #lives: Life[] = [];
   #nowMs = 0;
 
+  /** The steady time of the last event. */
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+
   /** Hears of every event, in order. */
   take({ type, ms, wallMs }: SimEvent): void {
     this.#nowMs = ms;

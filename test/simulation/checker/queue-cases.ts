@@ -41,6 +41,11 @@ export const queues: readonly Case[] = [
     sent().stop("kill").receive({ 0: 1 }).wall(2000).receive({ 0: 2 }),
   ],
   [
+    "a record is held by one at a time",
+    sent().receive({ 0: 1 }).stop("kill").wall(-9000).pass(1000).receive({ 0: 2 }),
+    sent().receive({ 0: 1 }).stop("kill").wall(-9000).pass(900).receive({ 0: 2 }),
+  ],
+  [
     "an acknowledged record is done",
     sent().receive({ 0: 1 }).settle("ack", 0, { isHeld: null }).pass(2000).receive({ 0: 2 }),
     sent().receive({ 0: 1 }).settle("ack", 0, {}).pass(2000).receive({ 0: 2 }),

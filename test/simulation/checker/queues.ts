@@ -15,6 +15,8 @@ interface Lease {
   readonly sinceMs: number;
   /** By the server's time: nobody else has the record before. */
   untilMs: number;
+  /** By the steady time: a server whose clock was set back goes by what has passed. */
+  endMs: number;
   /** Somebody has asked to give the record back, or to be done with it. */
   isLeft: boolean;
   /** The answer that was taken. */
@@ -194,6 +196,7 @@ export class QueueRule {
         at: this.#at,
         sinceMs: receive.ms,
         untilMs: this.#time.earliest(receive.ms) + event.leaseMs,
+        endMs: receive.ms + event.leaseMs,
         isLeft: false,
         taken: null,
       };
@@ -268,6 +271,7 @@ export class QueueRule {
       const wasHeld = this.#isHeld(lease);
       if (answer.kind === "extend") {
         lease.untilMs = Math.min(lease.untilMs, this.#time.earliest(event.ms) + answer.waitMs);
+        lease.endMs = Math.min(lease.endMs, event.ms + answer.waitMs);
       } else lease.isLeft = true;
       return { lease, wasHeld };
     });
@@ -310,6 +314,7 @@ export class QueueRule {
     }
     if (answer.kind === "extend") {
       lease.untilMs = this.#time.earliest(ms) + answer.waitMs;
+      lease.endMs = ms + answer.waitMs;
       return;
     }
     lease.taken = answer.kind;
@@ -350,6 +355,7 @@ export class QueueRule {
   }
 
   #hasLapsed(lease: Lease): boolean {
-    return this.#time.latest(lease.sinceMs) >= lease.untilMs;
+    const isOver = this.#time.nowMs >= lease.endMs;
+    return isOver || this.#time.latest(lease.sinceMs) >= lease.untilMs;
   }
 }
