@@ -1,5 +1,5 @@
-// What time it may have been for the server: it keeps to its own count when the wall clock is set, and takes the wall
-// clock's word when it starts.
+// How much time may have gone by for the server: it keeps to its own count when the wall clock is set, and takes the
+// wall clock's word when it starts and that is later.
 
 import type { SimEvent } from "../history.ts";
 
@@ -7,7 +7,6 @@ import type { SimEvent } from "../history.ts";
 const toleranceMs = 1002;
 
 interface Life {
-  readonly fromMs: number;
   untilMs: number;
   /** How far ahead of the steady time it may have thought it was. */
   readonly aheadMs: Set<number>;
@@ -19,42 +18,33 @@ export class LeaseTime {
   readonly #lives: Life[] = [];
   #nowMs = 0;
 
-  /** The steady time of the last event. */
-  get nowMs(): number {
-    return this.#nowMs;
-  }
-
   /** Hears of every event, in order. */
   take({ type, ms, wallMs }: SimEvent): void {
     this.#nowMs = ms;
     let life = this.#lives.at(-1);
     if (life === undefined || type === "stopped") {
       if (life !== undefined) life.untilMs = ms;
-      life = { fromMs: ms, untilMs: Infinity, aheadMs: new Set(), isUp: false };
+      life = { untilMs: Infinity, aheadMs: new Set(), isUp: false };
       this.#lives.push(life);
     }
     this.#see(life, wallMs - ms);
     if (type === "started") life.isUp = true;
   }
 
-  /** The earliest that it may have been for the server at any time since `ms`. */
-  earliest(ms: number): number {
-    const bounds = this.#since(ms).map(({ fromMs, aheadMs }) => {
-      return Math.max(ms, fromMs) + Math.min(...aheadMs);
-    });
-    return Math.min(...bounds);
-  }
-
-  /** The latest that it may have been for the server at any time since `ms`. */
-  latest(ms: number): number {
-    const bounds = this.#since(ms).map(({ untilMs, aheadMs }) => {
-      return Math.min(this.#nowMs, untilMs) + Math.max(...aheadMs);
-    });
-    return Math.max(...bounds);
-  }
-
-  #since(ms: number): readonly Life[] {
-    return this.#lives.filter(({ untilMs }) => untilMs >= ms);
+  /**
+   * How much time may have gone by for the server since `ms`. A start believes a clock that was set ahead; of one that
+   * was set back nobody loses time.
+   */
+  elapsed(ms: number): number {
+    let sum = this.#nowMs - ms;
+    let before: number | null = null;
+    for (const { untilMs, aheadMs } of this.#lives) {
+      if (untilMs < ms) continue;
+      const least = Math.min(...aheadMs);
+      sum += Math.max(...aheadMs) - Math.min(before ?? least, least);
+      before = least;
+    }
+    return sum;
   }
 
   #see({ aheadMs, isUp }: Life, wallAheadMs: number): void {

@@ -7,16 +7,17 @@ import { dispatch, type Handlers } from "./dispatch.ts";
 import { LeaseTime } from "./lease-time.ts";
 import type { Report } from "./report.ts";
 
+interface Term {
+  readonly sinceMs: number;
+  readonly leaseMs: number;
+}
+
 interface Lease {
   readonly deliveries: number;
   /** Which event of the history told of it. */
   readonly at: number;
-  /** When it may have been given, by the steady time. */
-  readonly sinceMs: number;
-  /** By the server's time: nobody else has the record before. */
-  untilMs: number;
-  /** By the steady time: a server whose clock was set back goes by what has passed. */
-  endMs: number;
+  /** From when on and how long nobody else has the record; one that was perhaps extended has two, of which one holds. */
+  terms: readonly Term[];
   /** Somebody has asked to give the record back, or to be done with it. */
   isLeft: boolean;
   /** The answer that was taken. */
@@ -194,9 +195,7 @@ export class QueueRule {
       message.lease = {
         deliveries,
         at: this.#at,
-        sinceMs: receive.ms,
-        untilMs: this.#time.earliest(receive.ms) + event.leaseMs,
-        endMs: receive.ms + event.leaseMs,
+        terms: [{ sinceMs: receive.ms, leaseMs: event.leaseMs }],
         isLeft: false,
         taken: null,
       };
@@ -227,7 +226,7 @@ export class QueueRule {
       this.#report("a record is delivered so often and no more", about);
     }
     if (lease !== null && this.#isHeld(lease)) {
-      const detail = `${about}, held until ${lease.untilMs} as number ${lease.deliveries}`;
+      const detail = `${about}, held as number ${lease.deliveries}`;
       this.#report("a record is held by one at a time", detail);
     }
     if (queue.about.order === "key" && message.key !== null) this.#checkTurn(of);
@@ -242,7 +241,7 @@ export class QueueRule {
   }): void {
     const { queue, message, deliveries } = of;
     const { ms } = of.receive;
-    const mayHaveLapsed = this.#time.latest(ms) >= this.#time.earliest(ms) + of.leaseMs;
+    const mayHaveLapsed = this.#time.elapsed(ms) >= of.leaseMs;
     let index = 0;
     for (const other of queue.messages.values()) {
       const wasKnown = index++ < of.receive.known;
@@ -270,8 +269,7 @@ export class QueueRule {
       if (lease === null || lease.deliveries !== answer.deliveries) return null;
       const wasHeld = this.#isHeld(lease);
       if (answer.kind === "extend") {
-        lease.untilMs = Math.min(lease.untilMs, this.#time.earliest(event.ms) + answer.waitMs);
-        lease.endMs = Math.min(lease.endMs, event.ms + answer.waitMs);
+        lease.terms = [...lease.terms, { sinceMs: event.ms, leaseMs: answer.waitMs }];
       } else lease.isLeft = true;
       return { lease, wasHeld };
     });
@@ -313,8 +311,7 @@ export class QueueRule {
       this.#report("a delivery is settled once", `${about}, after ${lease.taken}`);
     }
     if (answer.kind === "extend") {
-      lease.untilMs = this.#time.earliest(ms) + answer.waitMs;
-      lease.endMs = ms + answer.waitMs;
+      lease.terms = [{ sinceMs: ms, leaseMs: answer.waitMs }];
       return;
     }
     lease.taken = answer.kind;
@@ -355,7 +352,6 @@ export class QueueRule {
   }
 
   #hasLapsed(lease: Lease): boolean {
-    const isOver = this.#time.nowMs >= lease.endMs;
-    return isOver || this.#time.latest(lease.sinceMs) >= lease.untilMs;
+    return lease.terms.some(({ sinceMs, leaseMs }) => this.#time.elapsed(sinceMs) >= leaseMs);
   }
 }
