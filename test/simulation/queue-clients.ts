@@ -32,6 +32,10 @@ export async function messageProducer(world: World, random: Random, queue: SimQu
   while (!world.isEnding) {
     await world.sleep(random.below(200));
     const place: Place = { topic: queue.topic, partition: random.below(queue.partitions) };
+    if (random.below(4) === 0) {
+      await sendOnce(world, random, { queue, place, contents });
+      continue;
+    }
     const answer = await send(world, {
       place,
       mode: "plain",
@@ -51,7 +55,41 @@ function wishes(world: World, dice: Random): Content["headers"] {
     headers.push([messageHeaders.deliverAt, String(world.nowMs + dice.below(1500))]);
   }
   if (dice.below(6) === 0) headers.push([messageHeaders.priority, String(dice.below(10))]);
+  if (dice.below(8) === 0) {
+    headers.push([messageHeaders.expiresAt, String(world.nowMs + dice.below(3000))]);
+  }
   return headers;
+}
+
+// A message with an id, sent until it is answered.
+async function sendOnce(
+  world: World,
+  random: Random,
+  {
+    queue,
+    place,
+    contents,
+  }: { readonly queue: SimQueue; readonly place: Place; readonly contents: Contents },
+): Promise<void> {
+  const [content] = contents.few(1);
+  if (content === undefined) return;
+  const id = content.value ?? "";
+  const parcel = {
+    place,
+    mode: "idempotent",
+    contents: [{ ...content, headers: [[messageHeaders.dedupId, id] as const] }],
+    producer: null,
+    transaction: null,
+    acks: -1,
+    codec: "none",
+    admittedTo: { queue: queue.name, id },
+  } as const;
+  for (let tries = 0; tries < 50 && !world.isEnding; tries++) {
+    const answer = await send(world, parcel);
+    // One that got its answer may still be sent again by somebody who did not hear it.
+    if (answer.kind === "ok" && random.below(3) > 0) return;
+    await world.sleep(10 + random.below(150));
+  }
 }
 
 /** Receives, and answers each message in one way or another. */
@@ -84,7 +122,10 @@ export async function drain(world: World, queue: SimQueue): Promise<boolean> {
       continue;
     }
     const answer = await world.call("describe queue", ({ queues }) => queues.describe(queue.name));
-    if (answer.kind === "ok" && answer.value.counts.depth === 0) return true;
+    if (answer.kind === "ok" && answer.value.counts.depth === 0) {
+      if (answer.value.counts.expired > 0) world.coverage.hit("state message expired");
+      return true;
+    }
     await world.sleep(200);
   }
   return false;

@@ -3,9 +3,11 @@
 import type { Random } from "../../src/base/random.ts";
 import type { CodecName } from "../../src/record/compression.ts";
 import type {
+  DataServices,
   IsolationLevel,
   ProducePartitionResult,
   ProducerIdentity,
+  Services,
 } from "../../src/services.ts";
 import { batchOf } from "../support/batches.ts";
 import { openFetched } from "./fetched.ts";
@@ -76,11 +78,13 @@ export interface Parcel {
   readonly transaction: { readonly id: string; readonly name: string } | null;
   readonly acks: 1 | -1;
   readonly codec: CodecName;
+  /** Given: a message with a dedup id, which its queue is asked about first. */
+  readonly admittedTo?: { readonly queue: string; readonly id: string };
 }
 
 /** Sends a parcel once and tells what came of it; the base offset, or why there is none. */
 export async function send(world: World, parcel: Parcel): Promise<Answer<number>> {
-  const { place, mode, contents, producer, transaction, acks, codec } = parcel;
+  const { place, mode, contents, transaction, acks, admittedTo } = parcel;
   const op = world.nextOp();
   const texts = contents.map(contentText);
   world.tell({
@@ -92,39 +96,69 @@ export async function send(world: World, parcel: Parcel): Promise<Answer<number>
     durable: acks === -1,
     contents: texts,
   });
-  const records = contents.map(({ value, key, timestampMs, headers }) => {
-    return { value, key, timestampMs, headers: headers.map(([k, v]) => ({ key: k, value: v })) };
-  });
-  const answer = await world.call(`produce ${mode}`, async ({ data }) => {
-    const batch = batchOf(records, {
-      codec,
-      isTransactional: transaction !== null,
-      ...(producer === null ? {} : { producer }),
-    });
-    const [result] = await data.produce({
-      acks,
-      transactionalId: transaction?.id ?? null,
-      partitions: [
-        {
-          topic: place.topic,
-          partition: place.partition,
-          batches: [batch],
-          expectedEndOffset: null,
-        },
-      ],
-    });
-    return result as ProducePartitionResult;
-  });
-  const ended = placed(world, answer);
+  const answer = await world.call(`produce ${mode}`, ({ data, queues }) =>
+    admittedTo === undefined
+      ? produce(data, parcel)
+      : produceAdmitted({ data, queues }, parcel, admittedTo),
+  );
+  const ended = placed(world, answer, admittedTo !== undefined);
   if (ended.kind === "ok") world.tell({ type: "sent", op, baseOffset: ended.value });
   else world.tell({ type: "unanswered", op, code: ended.kind === "error" ? ended.code : null });
   return ended;
 }
 
-function placed(world: World, answer: Answer<ProducePartitionResult>): Answer<number> {
+type Produced = Pick<ProducePartitionResult, "error" | "detail" | "baseOffset" | "isDuplicate">;
+
+async function produce(data: DataServices, parcel: Parcel): Promise<Produced> {
+  const { place, contents, producer, transaction, acks, codec } = parcel;
+  const records = contents.map(({ value, key, timestampMs, headers }) => {
+    return { value, key, timestampMs, headers: headers.map(([k, v]) => ({ key: k, value: v })) };
+  });
+  const batch = batchOf(records, {
+    codec,
+    isTransactional: transaction !== null,
+    ...(producer === null ? {} : { producer }),
+  });
+  const { topic, partition } = place;
+  const [result] = await data.produce({
+    acks,
+    transactionalId: transaction?.id ?? null,
+    partitions: [{ topic, partition, batches: [batch], expectedEndOffset: null }],
+  });
+  if (result === undefined) throw new Error("a produce without an answer");
+  return result;
+}
+
+// As a door sends a message: its queue is asked whether there is room and whether the id is new.
+async function produceAdmitted(
+  { data, queues }: Pick<Services, "data" | "queues">,
+  parcel: Parcel,
+  { queue, id }: { readonly queue: string; readonly id: string },
+): Promise<Produced> {
+  const records = parcel.contents.length;
+  const admission = await queues.admit({ queue, records, bytes: 100, dedupIds: [id] });
+  const known = admission.known[0] ?? null;
+  if (known !== null) {
+    admission.sent([]);
+    return { error: null, detail: null, baseOffset: known.offset, isDuplicate: true };
+  }
+  let places: Parameters<typeof admission.sent>[0] | null = null;
+  try {
+    const result = await produce(data, parcel);
+    const { partition } = parcel.place;
+    if (result.error === null) places = [{ partition, offset: result.baseOffset }];
+    return result;
+  } finally {
+    if (places === null) admission.failed();
+    else admission.sent(places);
+  }
+}
+
+function placed(world: World, answer: Answer<Produced>, isMessage: boolean): Answer<number> {
   if (answer.kind !== "ok") return answer;
   const { error, baseOffset, isDuplicate, detail } = answer.value;
-  if (isDuplicate) world.coverage.hit("state duplicate recognised");
+  if (isDuplicate)
+    world.coverage.hit(`state ${isMessage ? "dedup id known" : "duplicate recognised"}`);
   if (error === null) return { kind: "ok", value: baseOffset };
   world.coverage.hit(`error ${error}`);
   return {

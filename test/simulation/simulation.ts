@@ -22,6 +22,7 @@ import {
 } from "./record-clients.ts";
 import { drain, messageProducer, shareConsumer, type SimQueue, worker } from "./queue-clients.ts";
 import { topicChanger } from "./topic-clients.ts";
+import { watchman } from "./watchman.ts";
 import { transactionalProducer } from "./transaction-clients.ts";
 import { World } from "./world.ts";
 
@@ -48,8 +49,15 @@ const settings: Partial<EngineSettings> = {
   retentionCheckIntervalMs: 5000,
   checkpointIntervalMs: 1000,
   compactionCheckIntervalMs: 300,
+  scrubIntervalMs: 700,
   groupInitialRebalanceDelayMs: 50,
 };
+
+const compactedConfigs = (keepDeletionsMs: number) => ({
+  "cleanup.policy": "compact",
+  "min.cleanable.dirty.ratio": "0.1",
+  "delete.retention.ms": String(keepDeletionsMs),
+});
 
 /** Runs one. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
@@ -88,6 +96,7 @@ const parts = [
   "queue",
   "shares",
   "compacted",
+  "unsynced",
 ] as const;
 
 type Part = (typeof parts)[number];
@@ -140,8 +149,13 @@ class Plan {
 
   async #makeTopics(): Promise<void> {
     const shape = this.#shape;
-    for (const name of ["t0", "t1", "old", ...(this.#has.compacted ? ["latest"] : [])]) {
+    const names = ["t0", "t1", "old"];
+    if (this.#has.compacted) names.push("latest");
+    if (this.#has.unsynced) names.push("fast");
+    for (const name of names) {
       const isCompacted = name === "latest";
+      const isUnsynced = name === "fast";
+      const keepDeletionsMs = oneOf(shape, [0, 500, 86_400_000]);
       const partitionCount = name === "old" ? 1 : 1 + shape.below(2);
       const keepMs = name === "old" ? 1000 : -1;
       const configs = {
@@ -149,7 +163,8 @@ class Plan {
         "index.interval.bytes": oneOf(shape, ["0", "200", "4096"]),
         "retention.ms": String(keepMs),
         "file.delete.delay.ms": oneOf(shape, ["0", "1000"]),
-        ...(isCompacted ? { "cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1" } : {}),
+        ...(isCompacted ? compactedConfigs(keepDeletionsMs) : {}),
+        ...(isUnsynced ? { "varve.durability": "os" } : {}),
       };
       await this.#insist("createTopic", ({ topics }) =>
         topics.create({ name, partitionCount, configs, validateOnly: false }),
@@ -157,10 +172,10 @@ class Plan {
       for (let partition = 0; partition < partitionCount; partition++) {
         const place = { topic: name, partition, isCompacted };
         this.#places.push(place);
-        if (isCompacted) this.#world.tell({ type: "compacted", place: placeText(place) });
-        if (keepMs >= 0) {
-          this.#world.tell({ type: "retention", place: placeText(place), keepMs });
-        }
+        const about = { place: placeText(place) };
+        if (isCompacted) this.#world.tell({ type: "compacted", ...about, keepDeletionsMs });
+        if (isUnsynced) this.#world.tell({ type: "unsynced", ...about });
+        if (keepMs >= 0) this.#world.tell({ type: "retention", ...about, keepMs });
       }
     }
     if (this.#has.queue) this.#queue = await this.#makeQueue();
@@ -184,6 +199,8 @@ class Plan {
       maxDeliveries,
       order,
       backoff,
+      // Longer than any clock jumps.
+      dedupWindowMs: 86_400_000,
     };
     await this.#insist("put queue", ({ queues }) => queues.put("q", settings));
     const about = { queue: "q", topic: "q", deadTopic: "q.dead", order, maxDeliveries } as const;
@@ -204,14 +221,16 @@ class Plan {
     const world = this.#world;
     const has = this.#has;
     const places = this.#places;
-    const lasting = places.filter(({ topic }) => topic !== "old");
+    const synced = places.filter(({ topic }) => topic !== "fast");
+    const lasting = synced.filter(({ topic }) => topic !== "old");
     let stream = 100;
     const begin = (client: (random: Random) => Promise<void>): void => {
       this.#clients.push(client(world.dice(stream++)));
     };
     begin((random) => plainProducer(world, random, places));
     begin((random) => reader(world, random, places));
-    if (has.idempotent) begin((random) => idempotentProducer(world, random, places));
+    begin((random) => watchman(world, random));
+    if (has.idempotent) begin((random) => idempotentProducer(world, random, synced));
     if (has.transactions) {
       for (const id of ["x", "y"]) {
         const group = `offsets of ${id}`;

@@ -262,7 +262,7 @@ export class World {
       const life = this.#begin();
       const halt = this.haltsOfStarts.shift();
       if (halt !== undefined) this.#haltAt(halt);
-      const wasBad = this.#isDiskBad;
+      const wasBad = this.isDiskBad;
       const opening = openEngine({
         path: "/data",
         disk: this.disk,
@@ -282,7 +282,7 @@ export class World {
         continue;
       }
       if (outcome.engine === null) {
-        if (!wasBad && !this.#isDiskBad)
+        if (!wasBad && !this.isDiskBad)
           this.broken(`the server does not start: ${textOf(outcome.error)}`);
         this.coverage.hit("state start refused by the disk");
         this.#endIfAlive(life, "kill");
@@ -300,13 +300,14 @@ export class World {
 
   // On a good disk nothing that a stop left may keep any part of the server from working.
   async #checkHealth(life: Life, engine: Engine): Promise<void> {
-    const isBad = this.#isDiskBad;
+    const isBad = this.isDiskBad;
     const health = await Promise.race([engine.services.health(), life.over.then(() => null)]);
-    if (health === null || isBad || this.#isDiskBad || this.disk.isDead) return;
+    if (health === null || isBad || this.isDiskBad || this.disk.isDead) return;
     if (!health.ready) this.broken(`after a start: ${health.problems.join("; ")}`);
   }
 
-  get #isDiskBad(): boolean {
+  /** True while the disk breaks promises, or has broken some in this life of the server. */
+  get isDiskBad(): boolean {
     return this.#faulty === this.disk || this.disk.capacityBytes < Number.POSITIVE_INFINITY;
   }
 

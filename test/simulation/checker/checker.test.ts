@@ -6,6 +6,8 @@ import { type Case, content, Story } from "./story.ts";
 
 const story = (): Story => new Story();
 
+const unsynced = (): Story => story().tell({ type: "unsynced", place: "t/0" });
+
 const records: readonly Case[] = [
   [
     "an offset has one record for ever",
@@ -23,6 +25,16 @@ const records: readonly Case[] = [
     story()
       .send(["a"], null)
       .read({ 0: content("a", null, 1001) }),
+  ],
+  [
+    "an offset has one record for ever",
+    unsynced().send(["a", "b"], 0).stop("power").send(["c"], 1),
+    unsynced().send(["a", "b"], 0).stop("kill").send(["c"], 1),
+  ],
+  [
+    "acknowledged records stay",
+    unsynced().send(["a", "b"], 0).stop("power").read({ 1: "b" }),
+    unsynced().send(["a", "b"], 0).stop("kill").read({ 1: "b" }),
   ],
   [
     "a record is there as often as it was sent",

@@ -17,10 +17,20 @@ interface Life {
 export class LeaseTime {
   readonly #lives: Life[] = [];
   #nowMs = 0;
+  #aheadMs: number | null = null;
+  #isSteady = true;
+
+  /** True while nobody has set the wall clock. */
+  get isSteady(): boolean {
+    return this.#isSteady;
+  }
 
   /** Hears of every event, in order. */
   take({ type, ms, wallMs }: SimEvent): void {
     this.#nowMs = ms;
+    this.#aheadMs ??= wallMs - ms;
+    // A millisecond is for rounding.
+    if (Math.abs(wallMs - ms - this.#aheadMs) > 1) this.#isSteady = false;
     let life = this.#lives.at(-1);
     if (life === undefined || type === "stopped") {
       if (life !== undefined) life.untilMs = ms;

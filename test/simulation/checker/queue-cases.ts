@@ -1,5 +1,6 @@
 // Every rule about queues against a history that keeps it and one that breaks it, no other way than this.
 
+import { contentText } from "../history.ts";
 import { type Case, content, Story } from "./story.ts";
 
 const story = (): Story => new Story();
@@ -9,6 +10,14 @@ const keyed = (): Story =>
   story()
     .queue("key")
     .send([content("A", "k"), content("B", "k")], 0);
+
+// Stories begin at the time 1000.
+const brief = contentText({
+  value: "brief",
+  key: null,
+  timestampMs: 1000,
+  headers: [["varve-expires-at", "1500"]],
+});
 
 // An answer that was slow, to a receive that began before others.
 const late = {
@@ -74,6 +83,11 @@ export const queues: readonly Case[] = [
     "a record is delivered so often and no more",
     sent().receive(null).receive(null).receive({ 0: 3 }),
     sent().receive(null).receive(null).receive(null).receive({ 0: 4 }),
+  ],
+  [
+    "what has expired is not delivered",
+    story().queue().send([brief], 0).receive({ 0: 1 }, [brief]),
+    story().queue().send([brief], 0).pass(1000).receive({ 0: 1 }, [brief]),
   ],
   [
     "only who holds a record settles it",

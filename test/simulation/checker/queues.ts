@@ -31,6 +31,7 @@ interface Message {
   readonly content: string;
   readonly key: string | null;
   readonly isPlain: boolean;
+  readonly expiresAtMs: number;
   lease: Lease | null;
   /** Receives without an answer before the last delivery that is known. */
   lostBefore: number;
@@ -53,6 +54,7 @@ interface Receive {
   /** Which event of the history it is. */
   readonly at: number;
   readonly ms: number;
+  readonly wallMs: number;
   /** Messages that were there before it was asked. */
   readonly known: number;
 }
@@ -64,6 +66,7 @@ interface Settle {
   readonly asked: readonly ({ readonly lease: Lease; readonly wasHeld: boolean } | null)[];
 }
 
+const expiresAt = "varve-expires-at";
 const deadHeaders = { partition: "varve-dead-partition", offset: "varve-dead-offset" };
 
 /** The rules of queues. */
@@ -86,7 +89,8 @@ export class QueueRule {
       const queue = this.#queues.get(event.queue);
       if (queue === undefined) return;
       const known = queue.messages.size;
-      this.#receives.set(event.op, { queue, ms: event.ms, known, at: this.#at });
+      const { ms, wallMs } = event;
+      this.#receives.set(event.op, { queue, ms, wallMs, known, at: this.#at });
       queue.underWay.add(event.op);
     },
     received: (event) => {
@@ -164,6 +168,7 @@ export class QueueRule {
         content,
         key,
         isPlain: headers.length === 0,
+        expiresAtMs: Number(headers.find(([name]) => name === expiresAt)?.[1] ?? Infinity),
         lease: null,
         // It may have been there, and delivered, before anybody heard of it.
         lostBefore: 0,
@@ -209,11 +214,15 @@ export class QueueRule {
     readonly deliveries: number;
     readonly leaseMs: number;
   }): void {
-    const { queue, message, deliveries } = of;
+    const { queue, message, deliveries, receive } = of;
     const { lease, lostBefore, name } = message;
     const about = `${name} came as number ${deliveries}`;
     if (message.isAcked) this.#report("an acknowledged record is done", about);
     if (message.isRejected) this.#report("a rejected record is done", about);
+    // Where a clock was set nobody knows what time it was for the server.
+    if (this.#time.isSteady && message.expiresAtMs <= receive.wallMs) {
+      this.#report("what has expired is not delivered", about);
+    }
     const before = lease?.deliveries ?? 0;
     if (deliveries <= before) {
       this.#report("each delivery counts", `${about}, after ${before}`);

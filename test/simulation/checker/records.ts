@@ -2,6 +2,7 @@
 // invented; an offset has one record for ever; what readers may see only grows.
 
 import { contentOf, type EventOf, type SendMode, type SimEvent } from "../history.ts";
+import { CompactedLog, type RecordFacts } from "./compacted-log.ts";
 import { dispatch, type Handlers } from "./dispatch.ts";
 import type { Report } from "./report.ts";
 import type { TransactionRule } from "./transactions.ts";
@@ -10,7 +11,8 @@ interface Attempt {
   readonly mode: SendMode;
   readonly transaction: string | null;
   /** Offsets below were acknowledged before it was sent first. */
-  readonly floor: number;
+  floor: number;
+  readonly sentMs: number;
   lastLife: number;
   count: number;
   readonly offsets: Set<number>;
@@ -30,9 +32,9 @@ interface Log {
   lifeEnd: number | null;
   trimmedTo: number;
   keepMs: number | null;
-  isCompacted: boolean;
-  /** Records that a reader of a compacted log was not given. */
-  readonly missed: Map<number, string>;
+  compacted: CompactedLog | null;
+  /** Records are seen before they are durable. */
+  isUnsynced: boolean;
 }
 
 interface Search {
@@ -55,16 +57,19 @@ export class RecordRule {
   readonly #report: Report;
   readonly #transactions: TransactionRule;
   readonly #logs = new Map<string, Log>();
-  readonly #sends = new Map<number, EventOf<"send">>();
+  readonly #sends = new Map<number, EventOf<"send"> & { readonly life: number }>();
   readonly #asks = new Map<number, Ask>();
   readonly #searches = new Map<number, Search>();
-  readonly #told: { readonly search: Search; readonly offset: number }[] = [];
+  #told: { readonly search: Search; readonly offset: number }[] = [];
   readonly #listeners: RecordListener[] = [];
   readonly #foreign = new Set<string>();
   #life = 0;
   /** As late as it may be: what a clock was set back by, a server need not follow. */
   #latestMs = 0;
   #takenMs = 0;
+  #wallMs = 0;
+  /** How far the wall clock was ever set, either way. */
+  #jumpedMs = 0;
 
   readonly #handlers: Handlers = {
     send: (event) => {
@@ -100,7 +105,10 @@ export class RecordRule {
       this.#logOf(event.place).keepMs = event.keepMs;
     },
     compacted: (event) => {
-      this.#logOf(event.place).isCompacted = true;
+      this.#logOf(event.place).compacted = new CompactedLog(event.keepDeletionsMs);
+    },
+    unsynced: (event) => {
+      this.#logOf(event.place).isUnsynced = true;
     },
     stopped: (event) => {
       this.#stopped(event.how === "power");
@@ -126,8 +134,11 @@ export class RecordRule {
   }
 
   take(event: SimEvent): void {
-    this.#latestMs = Math.max(event.wallMs, this.#latestMs + event.ms - this.#takenMs);
+    const passedMs = event.ms - this.#takenMs;
+    if (this.#latestMs > 0) this.#jumpedMs += Math.abs(event.wallMs - this.#wallMs - passedMs);
+    this.#latestMs = Math.max(event.wallMs, this.#latestMs + passedMs);
     this.#takenMs = event.ms;
+    this.#wallMs = event.wallMs;
     dispatch(this.#handlers, event);
   }
 
@@ -135,7 +146,9 @@ export class RecordRule {
   end(): void {
     for (const { search, offset } of this.#told) this.#checkSearch(search, offset);
     for (const log of this.#logs.values()) {
-      for (const [offset, content] of log.missed) this.#checkMissed(log, offset, content);
+      log.compacted?.end(log.known, this.#facts(log), (rule, detail) => {
+        this.#report(rule, `${log.name} ${detail}`);
+      });
     }
   }
 
@@ -181,12 +194,14 @@ export class RecordRule {
 
   #sending({ op, place, contents, mode, transaction, ...rest }: EventOf<"send">): void {
     const log = this.#logOf(place);
-    this.#sends.set(op, { op, place, contents, mode, transaction, ...rest });
+    const life = this.#life;
+    this.#sends.set(op, { op, place, contents, mode, transaction, life, ...rest });
     for (const content of contents) {
       const attempt = log.attempts.get(content);
       if (attempt === undefined) {
         const fresh = { mode, transaction, floor: log.ackedEnd, offsets: new Set<number>() };
-        log.attempts.set(content, { ...fresh, count: 1, lastLife: this.#life });
+        const attempt = { ...fresh, count: 1, lastLife: this.#life, sentMs: this.#takenMs };
+        log.attempts.set(content, attempt);
       } else {
         attempt.count++;
         attempt.lastLife = this.#life;
@@ -198,6 +213,7 @@ export class RecordRule {
     const send = this.#sends.get(op);
     if (send === undefined) return;
     const log = this.#logOf(send.place);
+    if (log.isUnsynced && send.life !== this.#life) return;
     for (const [index, content] of send.contents.entries()) {
       const offset = baseOffset + index;
       if (send.durable) this.learn(send.place, offset, content);
@@ -213,6 +229,8 @@ export class RecordRule {
     const ask = this.#asks.get(event.op);
     if (ask === undefined) return;
     const log = this.#logOf(ask.place);
+    // The answer was slow, and what it tells of may be gone.
+    if (log.isUnsynced && ask.life !== this.#life) return;
     const about = `${ask.place} from ${ask.from}`;
     this.#checkPositions(log, ask, event);
     const seen = new Map<number, string>();
@@ -220,6 +238,7 @@ export class RecordRule {
       seen.set(offset, content);
       this.learn(ask.place, offset, content);
     }
+    const missing = new Map<number, string>();
     const limit = ask.committedOnly ? event.stableEnd : event.highWatermark;
     if (event.end > limit && event.end > ask.from) {
       this.#report("nobody sees what is not durable", `${about}: ${event.end} beyond ${limit}`);
@@ -228,8 +247,9 @@ export class RecordRule {
       this.#report("what can be read is read", `${about}: nothing, though there is ${limit}`);
     }
     for (let offset = Math.max(ask.from, event.logStart); offset < event.end; offset++) {
-      this.#checkOffset({ log, ask, offset, seen });
+      this.#checkOffset({ log, ask, offset, seen, missing });
     }
+    log.compacted?.read(seen, missing, event.ms);
     log.highWatermark = Math.max(log.highWatermark, event.highWatermark);
     log.logStart = Math.max(log.logStart, event.logStart);
     // An answer may be slow, and its server gone.
@@ -241,13 +261,15 @@ export class RecordRule {
     readonly ask: Ask;
     readonly offset: number;
     readonly seen: ReadonlyMap<number, string>;
+    readonly missing: Map<number, string>;
   }): void {
-    const { log, ask, offset, seen } = of;
+    const { log, ask, offset, seen, missing } = of;
     const at = `${log.name} at ${offset}`;
     const there = log.known.get(offset) ?? log.written.get(offset);
     if (there === undefined || there === null) {
       // Only control records are left out by a reader of everything.
-      if (!ask.committedOnly && !seen.has(offset) && !log.isCompacted) log.known.set(offset, null);
+      if (!ask.committedOnly && !seen.has(offset) && log.compacted === null)
+        log.known.set(offset, null);
       return;
     }
     const transaction = log.attempts.get(there)?.transaction ?? null;
@@ -255,8 +277,8 @@ export class RecordRule {
     if (isSeen && seen.get(offset) !== there) {
       const detail = `${at}: ${short(there)} was written, ${short(seen.get(offset) ?? "")} is read`;
       this.#report("an offset has one record for ever", detail);
-    } else if (!isSeen && log.isCompacted) {
-      log.missed.set(offset, there);
+    } else if (!isSeen && log.compacted !== null) {
+      missing.set(offset, there);
     } else if (ask.committedOnly && transaction !== null) {
       const why = `${at} ${isSeen ? "is" : "is not"} among what is committed`;
       this.#transactions.decide(transaction, isSeen ? "commit" : "abort", why);
@@ -265,19 +287,18 @@ export class RecordRule {
     }
   }
 
-  #checkMissed(log: Log, offset: number, content: string): void {
-    const outcomeOf = (record: string): string | null => {
-      const transaction = log.attempts.get(record)?.transaction ?? null;
-      return transaction === null ? "commit" : this.#transactions.outcomeOf(transaction);
+  #facts(log: Log): RecordFacts {
+    return {
+      outcomeOf: (content) => {
+        const transaction = log.attempts.get(content)?.transaction ?? null;
+        return transaction === null ? "commit" : this.#transactions.outcomeOf(transaction);
+      },
+      ageOf: (content, ms) => {
+        const attempt = log.attempts.get(content);
+        return attempt === undefined ? 0 : ms - attempt.sentMs + this.#jumpedMs;
+      },
+      unseen: () => [...log.attempts].flatMap(([text, { offsets }]) => (offsets.size ? [] : text)),
     };
-    if (outcomeOf(content) !== "commit") return;
-    const { key } = contentOf(content);
-    for (const [later, record] of log.known) {
-      if (later <= offset || record === null || contentOf(record).key !== key) continue;
-      if (outcomeOf(record) !== "abort") return;
-    }
-    const detail = `${log.name} at ${offset}: ${short(content)} is missing, the last of its key`;
-    this.#report("the latest record of a key stays", detail);
   }
 
   #checkPositions(log: Log, ask: Ask, event: EventOf<"read">): void {
@@ -315,7 +336,7 @@ export class RecordRule {
       this.#report(rule, `${about}, ${short(found)}`);
     }
     // Where records go by themselves, what is not found may have been gone already.
-    if (log.keepMs !== null || log.trimmedTo > 0 || log.isCompacted) return;
+    if (log.keepMs !== null || log.trimmedTo > 0 || log.compacted !== null) return;
     const to = offset < 0 ? end : offset;
     for (let before = log.logStart; before < to; before++) {
       const content = log.known.get(before);
@@ -329,8 +350,22 @@ export class RecordRule {
     this.#life++;
     for (const log of this.#logs.values()) {
       log.lifeEnd = null;
+      if (isPower && log.isUnsynced) this.#forgetUnsynced(log);
     }
     if (isPower) this.#forgetWritten();
+  }
+
+  // Any of it may be gone from some offset on, and others come in its place.
+  #forgetUnsynced(log: Log): void {
+    log.known.clear();
+    log.highWatermark = log.logStart;
+    log.ackedEnd = 0;
+    for (const attempt of log.attempts.values()) {
+      attempt.floor = 0;
+      attempt.offsets.clear();
+    }
+    this.#told = this.#told.filter(({ search }) => search.log !== log);
+    for (const [op, search] of this.#searches) if (search.log === log) this.#searches.delete(op);
   }
 
   #forgetWritten(): void {
@@ -351,8 +386,8 @@ export class RecordRule {
         lifeEnd: null,
         trimmedTo: 0,
         keepMs: null,
-        isCompacted: false,
-        missed: new Map(),
+        compacted: null,
+        isUnsynced: false,
       };
       this.#logs.set(name, log);
     }

@@ -5,7 +5,11 @@ import type { NewEvent } from "../world.ts";
 import { check } from "./checker.ts";
 
 /** Content of a record by its value; written at the time 1000 unless told otherwise. */
-export function content(value: string, key: string | null = null, timestampMs = 1000): string {
+export function content(
+  value: string | null,
+  key: string | null = null,
+  timestampMs = 1000,
+): string {
   return contentText({ value, key, timestampMs, headers: [] });
 }
 
@@ -109,14 +113,18 @@ export class Story {
   }
 
   /** A receive with a lease of a second: offsets and how often each was delivered. */
-  receive(given: Readonly<Record<number, number>> | null, values = "abcdef"): this {
+  receive(
+    given: Readonly<Record<number, number>> | null,
+    values: string | readonly string[] = "abcdef",
+  ): this {
     const op = this.#op++;
     this.tell({ type: "receive", op, queue: "q" });
     if (given === null) return this.tell({ type: "unanswered", op, code: null });
     const messages = Object.entries(given).map(([offset, deliveries]) => {
       const value = values[Number(offset)] ?? "";
       const key = value === value.toUpperCase() ? "k" : null;
-      return { partition: 0, offset: Number(offset), deliveries, content: content(value, key) };
+      const text = value.startsWith("[") ? value : content(value, key);
+      return { partition: 0, offset: Number(offset), deliveries, content: text };
     });
     return this.tell({ type: "received", op, leaseMs: 1000, messages });
   }
