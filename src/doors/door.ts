@@ -13,3 +13,9 @@ export interface Door {
    */
   close(deadlineMs: number): Promise<void>;
 }
+
+/**
+ * How many connections the system makes for a listening door before it has taken them; the system may have a lower
+ * limit. Node's 511 is full when a thousand clients come back at once, and the rest try again only after seconds.
+ */
+export const listenBacklog = 4096;

@@ -78,7 +78,7 @@ export type SimEvent = Times &
     | { readonly type: "trimmed"; readonly place: string; readonly offset: number }
     /** Records of this age may be removed; places never named here keep everything. */
     | { readonly type: "retention"; readonly place: string; readonly keepMs: number }
-    /** Records of a key may be removed when there is a later one, and a deletion of this age when nothing older is left. */
+    /** Of a key only the latest record must stay; a deletion of this age may go, too. */
     | { readonly type: "compacted"; readonly place: string; readonly keepDeletionsMs: number }
     /** Its records are seen when written: a power cut may take back any at its end. */
     | { readonly type: "unsynced"; readonly place: string }

@@ -11,7 +11,7 @@ import type { Logger } from "../../base/logger.ts";
 import { LoopShare } from "../../base/loop-share.ts";
 import type { Random } from "../../base/random.ts";
 import type { Services } from "../../services.ts";
-import type { Door } from "../door.ts";
+import { type Door, listenBacklog } from "../door.ts";
 import { backupPlugin } from "./backup.ts";
 import { releaseBody, takeBodies } from "./bodies.ts";
 import { boundConnections, inTurn } from "./connections.ts";
@@ -96,7 +96,7 @@ export async function createHttpDoor(options: HttpDoorOptions): Promise<HttpDoor
       return metrics.waiting;
     },
     listen: async () => {
-      await app.listen({ host: options.host, port: options.port });
+      await app.listen({ host: options.host, port: options.port, backlog: listenBacklog });
     },
     address: () => addressOf(app),
     close: async (deadlineMs) => {

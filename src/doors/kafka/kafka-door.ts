@@ -5,7 +5,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from "node:n
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Services } from "../../services.ts";
-import type { Door } from "../door.ts";
+import { type Door, listenBacklog } from "../door.ts";
 import { ReplyRoom } from "../reply-room.ts";
 import { Connection } from "./connection.ts";
 import type { KafkaContext, Listener } from "./handler.ts";
@@ -90,7 +90,7 @@ class KafkaDoor implements Door {
     const { host, port } = this.#options;
     await new Promise<void>((resolve, reject) => {
       this.#server.once("error", reject);
-      this.#server.listen({ host, port }, () => {
+      this.#server.listen({ host, port, backlog: listenBacklog }, () => {
         this.#server.off("error", reject);
         // From now on errors are of connections that could not be taken; those that are open go on.
         this.#server.on("error", (error) => {

@@ -16,7 +16,7 @@ interface Lease {
   readonly deliveries: number;
   /** Which event of the history told of it. */
   readonly at: number;
-  /** From when on and how long nobody else has the record; one that was perhaps extended has two, of which one holds. */
+  /** From when on and how long nobody else has it; two of which either holds where it was perhaps extended. */
   terms: readonly Term[];
   /** Somebody has asked to give the record back, or to be done with it. */
   isLeft: boolean;
