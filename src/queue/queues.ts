@@ -105,9 +105,7 @@ export class QueuesOver implements QueueServices {
 
   async delete(queue: string): Promise<void> {
     this.#need(queue);
-    const event: ShareEvent = { kind: "group", group: queue, settings: null };
-    await this.#engine.run(queue, () => ({ events: [event], reply: undefined }));
-    this.#engine.forget(queue);
+    await this.#engine.remove(queue);
   }
 
   lookup(queue: string): QueueSettings | null {

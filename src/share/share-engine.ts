@@ -244,8 +244,17 @@ export class ShareEngine implements ShareCore {
     this.#leaveTakers.add(listener);
   }
 
-  /** Forgets a group that has gone: what it watched for it, and how it was served. */
-  forget(group: string): void {
+  /** Removes a group, if it is there; resolves when that is durable. @throws what a command is refused with */
+  remove(group: string): Promise<void> {
+    const event: ShareEvent = { kind: "group", group, settings: null };
+    const removed = this.run(group, () => ({ events: [event], reply: undefined }));
+    // Now, not when it is durable: by then another may have the name.
+    if (this.find(group) === null) this.#forget(group);
+    return removed;
+  }
+
+  // What was watched for a group that has gone, and how it was served.
+  #forget(group: string): void {
     for (const { stop } of this.#watches.get(group)?.values() ?? []) stop();
     this.#watches.delete(group);
     this.#timers.cancel(`tend ${group}`);

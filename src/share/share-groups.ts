@@ -172,9 +172,7 @@ export class ShareGroupsOver implements ShareServices {
 
   async delete(name: string): Promise<void> {
     this.#emptyGroup(name);
-    const event: ShareEvent = { kind: "group", group: name, settings: null };
-    await this.#engine.run(name, () => ({ events: [event], reply: undefined }));
-    this.#engine.forget(name);
+    await this.#engine.remove(name);
   }
 
   async groupConfigs(name: string): Promise<Readonly<Record<string, string>>> {

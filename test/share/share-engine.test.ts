@@ -47,6 +47,24 @@ describe("share engine: partitions", () => {
   });
 });
 
+test("share engine: a group made anew before the removal of the old one is durable is looked after", async () => {
+  const world = await ShareWorld.open();
+  await world.begun();
+  world.log.autoSync = false;
+  const removed = world.groups.delete("g");
+  await world.settle();
+  const made = world.group("g", { from: "earliest" });
+  world.engine.begin(world.engine.need("g"), world.places("t"));
+  world.log.autoSync = true;
+  world.log.sync();
+  await Promise.all([removed, made]);
+  let changes = 0;
+  world.engine.onChange(() => changes++);
+  await world.appendEach("t", ["a"]);
+  await world.settle();
+  expect(changes).toBeGreaterThan(0);
+});
+
 describe("share engine: time", () => {
   test("a lease that lapses while nobody asks: is counted, and time goes on", async () => {
     const world = await ShareWorld.open();
