@@ -6,6 +6,14 @@ import { type Case, content, Story } from "./story.ts";
 
 const story = (): Story => new Story();
 
+// A send that is answered after the power has failed.
+const slow = ({ durable }: { readonly durable: boolean }): Story => {
+  const send = { type: "send", op: 900, place: "t/0", mode: "plain", transaction: null } as const;
+  const told = story()
+    .tell({ ...send, durable, contents: [content("a")] })
+    .stop("power");
+  return told.tell({ type: "sent", op: 900, baseOffset: 0 });
+};
 const unsynced = (): Story => story().tell({ type: "unsynced", place: "t/0" });
 
 const records: readonly Case[] = [
@@ -18,6 +26,11 @@ const records: readonly Case[] = [
     "an offset has one record for ever",
     story().send(["a"], 0, { durable: false }).stop("power").send(["b"], 0),
     story().send(["a"], 0, { durable: false }).stop("kill").send(["b"], null).read({ 0: "b" }),
+  ],
+  [
+    "an offset has one record for ever",
+    slow({ durable: false }).send(["b"], 0),
+    slow({ durable: true }).send(["b"], 0),
   ],
   [
     "nothing is invented or changed",

@@ -213,7 +213,8 @@ export class RecordRule {
     const send = this.#sends.get(op);
     if (send === undefined) return;
     const log = this.#logOf(send.place);
-    if (log.isUnsynced && send.life !== this.#life) return;
+    // An answer may be slow, and what it promises gone with the server's life.
+    if (send.life !== this.#life && (log.isUnsynced || !send.durable)) return;
     for (const [index, content] of send.contents.entries()) {
       const offset = baseOffset + index;
       if (send.durable) this.learn(send.place, offset, content);
@@ -229,7 +230,6 @@ export class RecordRule {
     const ask = this.#asks.get(event.op);
     if (ask === undefined) return;
     const log = this.#logOf(ask.place);
-    // The answer was slow, and what it tells of may be gone.
     if (log.isUnsynced && ask.life !== this.#life) return;
     const about = `${ask.place} from ${ask.from}`;
     this.#checkPositions(log, ask, event);
