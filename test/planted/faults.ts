@@ -244,4 +244,37 @@ export const plantedFaults: readonly PlantedFault[] = [
     replace: "",
     hunts: [damage("t-0/00000000000000000000.log", 11)],
   },
+  {
+    name: "write-back-from-a-copy-that-may-go",
+    meaning:
+      "a recovery that was interrupted is taken up from a copy whose name may not be durable",
+    file: "src/log/log-redo.ts",
+    search: "      await replaceCopy(options, copy, { path, size });\n",
+    replace: "",
+    hunts: [tests("test/log/log-redo")],
+  },
+  {
+    name: "show-a-start-that-may-go",
+    meaning: "readers are told of a log start before the checkpoint has it",
+    file: "src/log/log-retention.ts",
+    search: "    state.planStart(offset);\n",
+    replace: "    state.planStart(offset);\n    state.startAt(offset);\n",
+    hunts: [tests("test/log/log-retention")],
+  },
+  {
+    name: "forget-a-deletion",
+    meaning: "compaction lets deletions of keys go at once",
+    file: "src/log/compaction-rules.ts",
+    search: '    return horizonMs === null || horizonMs > nowMs ? "fades" : "goes";',
+    replace: '    return "goes";',
+    hunts: [tests("test/log/compaction-rules")],
+  },
+  {
+    name: "believe-a-clock-set-back",
+    meaning: "leases last until a clock that was set back has come to their end again",
+    file: "src/share/set-back.ts",
+    search: "    return backMs > toleranceMs ? backMs : 0;",
+    replace: "    return 0;",
+    hunts: [tests("test/share/set-back")],
+  },
 ];
