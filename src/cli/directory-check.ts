@@ -185,7 +185,9 @@ class OwnFiles {
     if (properties === null) this.#note("meta.properties", "is missing; a server makes it again");
     else if (reading?.kind === "known") {
       const clusterId = clusterIdIn(properties);
-      if (clusterId !== reading.format.clusterId) {
+      if (clusterId === null) {
+        this.#note("meta.properties", "is damaged; a server makes it again");
+      } else if (clusterId !== reading.format.clusterId) {
         this.#problem("meta.properties", `names cluster ${clusterId}, format.json another`);
       }
     }

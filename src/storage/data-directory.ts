@@ -328,15 +328,18 @@ async function takeCleanMarker({ disk, path }: DataDirectoryOptions): Promise<st
   return bytes === null ? null : checkpointNamedBy(bytes);
 }
 
-// False when there is no such file yet. Reads only.
+// False when there is no such file, or none that says anything: it is made again. Reads only.
 async function checkMetaProperties(
-  { disk, path }: DataDirectoryOptions,
+  { disk, path, logger }: DataDirectoryOptions,
   format: Format,
 ): Promise<boolean> {
   const present = await readWhole(disk, `${path}/meta.properties`);
   if (present === null) return false;
-  if (clusterIdIn(present) === format.clusterId) return true;
-  throw refusal("meta.properties names another cluster than format.json");
+  const named = clusterIdIn(present);
+  if (named === format.clusterId) return true;
+  if (named !== null) throw refusal("meta.properties names another cluster than format.json");
+  logger.warn({ path }, "meta.properties is damaged and is made again");
+  return false;
 }
 
 async function readCheckpoint({ disk, path, logger }: DataDirectoryOptions) {

@@ -61,10 +61,11 @@ export function encodeMetaProperties({ clusterId, directoryId }: Format): Uint8A
   return Buffer.from(`${lines.join("\n")}\n`);
 }
 
-/** The cluster id in `meta.properties`; null when it has none. */
+/** The cluster id in `meta.properties`; null when it has none that is whole. */
 export function clusterIdIn(metaProperties: Uint8Array): string | null {
   const text = Buffer.from(metaProperties).toString("latin1");
-  return /^[ \t]*cluster\.id[ \t]*[=:][ \t]*(\S+)[ \t]*$/m.exec(text)?.[1] ?? null;
+  const id = /^[ \t]*cluster\.id[ \t]*[=:][ \t]*(\S+)[ \t]*$/m.exec(text)?.[1];
+  return isId(id) ? id : null;
 }
 
 /** Parses a JSON object; null for anything else. */

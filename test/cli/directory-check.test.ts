@@ -80,8 +80,13 @@ test("partitions: by topic, then by number; deleted and stray ones are noted, no
 
 test("identity: another cluster in meta.properties and a newer version are problems", async () => {
   await makeDirectory(true);
-  writeFileSync(join(root, "meta.properties"), "version=1\ncluster.id=other\n");
-  expect((await look()).problems.join()).toContain("names cluster other");
+  const other = "o".repeat(22);
+  writeFileSync(join(root, "meta.properties"), `version=1\ncluster.id=${other}\n`);
+  expect((await look()).problems.join()).toContain(`names cluster ${other}`);
+  writeFileSync(join(root, "meta.properties"), "version=1\ncluster.id=oo");
+  const { problems, notes } = await look();
+  expect(problems).toEqual([]);
+  expect(notes.join()).toContain("meta.properties: is damaged");
   writeFileSync(join(root, "format.json"), JSON.stringify({ format: "varve", version: 99 }));
   expect((await look()).problems.join()).toContain("made by a newer Varve");
 });

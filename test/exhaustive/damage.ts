@@ -2,6 +2,7 @@
 
 import { type Random, seededRandom } from "../../src/base/random.ts";
 import { decodeCheckpoint } from "../../src/storage/checkpoint-file.ts";
+import { clusterIdIn } from "../../src/storage/format-file.ts";
 import { watchAllocations } from "./allocations.ts";
 import { patiently } from "./patience.ts";
 import { judge, type Judgement, type SmallDirectory } from "./small-directory.ts";
@@ -104,8 +105,9 @@ export async function judgeDamage(small: SmallDirectory, damage: Damage): Promis
   if (judgement === null) throw new Error("nobody abandons a judgement");
   const { outcome, problems } = judgement;
   const more: string[] = [];
-  if (outcome !== "whole" && derived.test(damage.path))
+  if (outcome !== "whole" && derived.test(damage.path) && !namesAnother(small, damage)) {
     more.push("a derived file takes more with it");
+  }
   if (
     (disk.contents(damage.path)?.length ?? left) < Math.min(left, durableBytes(small, damage.path))
   ) {
@@ -117,6 +119,14 @@ export async function judgeDamage(small: SmallDirectory, damage: Damage): Promis
 // What can be made again from the logs.
 const derived =
   /\/(checkpoint|clean-shutdown|meta\.properties|\d{20}\.(index|timeindex|txnindex|snapshot))$/;
+
+// By a flipped bit the directory may say that it is part of another cluster, and is refused.
+function namesAnother(small: SmallDirectory, { path, bytes }: Damage): boolean {
+  const [before, after] = [small.disk.contents(path), bytes];
+  if (!path.endsWith("/meta.properties") || before === null || after === null) return false;
+  const named = clusterIdIn(after);
+  return named !== null && named !== clusterIdIn(before);
+}
 
 // How much of a log the checkpoint says was durable; 0 for other files.
 function durableBytes(small: SmallDirectory, path: string): number {

@@ -79,6 +79,17 @@ describe("identity", () => {
     expect((await open(disk)).clusterId).toBe(clusterId);
   });
 
+  test("meta.properties is damaged: made again from format.json", async () => {
+    const disk = new FaultyDisk();
+    await (await open(disk)).close();
+    const whole = textOf(disk, "meta.properties");
+    for (const damaged of ["", whole.slice(0, 20), "\0".repeat(whole.length)]) {
+      disk.setContents("/data/meta.properties", Buffer.from(damaged));
+      await (await open(disk)).close();
+      expect(textOf(disk, "meta.properties")).toBe(whole);
+    }
+  });
+
   test("format.json missing beside partitions or Kafka's files: refused", async () => {
     for (const leftover of ["orders-0/00000000000000000000.log", "meta.properties", "checkpoint"]) {
       const disk = new FaultyDisk();

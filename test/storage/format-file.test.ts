@@ -49,9 +49,11 @@ test("format: any bytes: damaged, without a throw", () => {
 });
 
 test("meta.properties: as Kafka writes it, with comments and spaces: its cluster id", () => {
-  const text = "#\n#Mon Jan 01 2024\nnode.id=1\ncluster.id = abc_-1 \nversion=1\n";
-  expect(clusterIdIn(Buffer.from(text))).toBe("abc_-1");
-  expect(clusterIdIn(Buffer.from("#cluster.id=x\nnot.cluster.id=y\n"))).toBeNull();
+  const id = `abc_-1${"x".repeat(16)}`;
+  const text = `#\n#Mon Jan 01 2024\nnode.id=1\ncluster.id = ${id} \nversion=1\n`;
+  expect(clusterIdIn(Buffer.from(text))).toBe(id);
+  expect(clusterIdIn(Buffer.from(`#cluster.id=${id}\nnot.cluster.id=${id}\n`))).toBeNull();
+  expect(clusterIdIn(Buffer.from(`cluster.id=${id.slice(1)}\n`))).toBeNull();
 });
 
 test("format: a time that is no number when it is written again: damaged", () => {
