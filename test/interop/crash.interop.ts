@@ -41,7 +41,7 @@ test("a disk whose syncs fail: what was acknowledged is there after the repair",
   if (facts === null) return context.skip("a file system in memory cannot be mounted");
   expect(facts.problems).toEqual([]);
   expect(facts.acknowledged).toBeGreaterThan(0);
-  if (library !== null) expect(facts.failedSyncs).toBe(1);
+  if (library !== null) expect(facts.failures).toBeGreaterThan(0);
 });
 
 test("calls that fail, one after the other: nothing acknowledged is lost", async (context) => {

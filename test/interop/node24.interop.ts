@@ -18,5 +18,5 @@ test("Node 24: the whole test suite passes", (context) => {
   });
   // What failed is said at the end.
   if (run.status !== 0) throw new Error(`${run.stdout.slice(-8000)}\n${run.stderr.slice(-4000)}`);
-  expect(run.stdout).toMatch(/Tests\s+\d+ passed/);
+  expect(run.stdout).toMatch(/Tests .* passed/);
 });
