@@ -29,8 +29,8 @@ export async function writeAgain(options: LogOptions, tail: UnsureTail): Promise
   const { segment, file, from, end } = tail;
   const path = redoPath(directory, segment, from);
   const range = { from: from.position, to: end.position };
-  const isCopied = await hasRoomFor(options, path, () => copyRange(disk, file, { ...range, path }));
-  if (isCopied) await disk.syncDirectory(directory);
+  await hasRoomFor(options, path, () => copyRange(disk, file, { ...range, path }));
+  await disk.syncDirectory(directory);
   await copyBytes(file, file, { ...range, target: from.position });
   await file.sync();
   await disk.remove(path);

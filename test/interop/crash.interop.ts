@@ -37,11 +37,18 @@ test("a disk whose syncs fail: what was acknowledged is there after the repair",
   if (missing !== null) return context.skip(missing);
   const shim = compiledShim();
   const library = "missing" in shim ? null : shim.tool;
-  const facts = await failingDisk({ folder: temporaryFolder(), library, seed: 1 });
-  if (facts === null) return context.skip("a file system in memory cannot be mounted");
-  expect(facts.problems).toEqual([]);
-  expect(facts.acknowledged).toBeGreaterThan(0);
-  if (library !== null) expect(facts.failures).toBeGreaterThan(0);
+  // The file system may notice first, when it writes back, and refuse a write: no sync has failed then, and it is done
+  // again. What was promised holds either way.
+  for (let tries = 1; ; tries++) {
+    const facts = await failingDisk({ folder: temporaryFolder(), library, seed: 1 });
+    if (facts === null) return context.skip("a file system in memory cannot be mounted");
+    expect(facts.problems).toEqual([]);
+    expect(facts.acknowledged).toBeGreaterThan(0);
+    if (library === null) return;
+    if (facts.failedSyncs === 0 && tries < 3) continue;
+    expect(facts.failedSyncs).toBe(1);
+    return;
+  }
 });
 
 test("calls that fail, one after the other: nothing acknowledged is lost", async (context) => {

@@ -149,10 +149,11 @@ public final class QueueMix {
 
   /** What one door lets go of comes to the other, counted as one delivery more. */
   private void fromDoorToDoor() throws Exception {
+    // A fetch of the consumer before may still wait, for half a second at the most, and would have the record first.
+    Thread.sleep(1500);
     produce(1);
     String first = call("POST", "/receive", "{\"max\":1,\"waitMs\":10000}");
-    // A fetch that the consumer of before left waiting may have had it for a moment.
-    int before = Integer.parseInt(all(DELIVERIES, first).get(0));
+    Kit.same(all(DELIVERIES, first), List.of("1"), "deliveries over HTTP");
     settle("nack", all(RECEIPT, first));
     var consumer = consumer("explicit");
     List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
@@ -160,13 +161,12 @@ public final class QueueMix {
       consumer.poll(Duration.ofMillis(200)).forEach(records::add);
       return !records.isEmpty();
     });
-    Kit.same(records.get(0).deliveryCount().map(Short::intValue).orElse(-1), before + 1,
-        "deliveries over Kafka");
+    Kit.same(records.get(0).deliveryCount().map(Short::intValue).orElse(-1), 2, "deliveries over Kafka");
     consumer.acknowledge(records.get(0), AcknowledgeType.RELEASE);
     consumer.commitSync();
     consumer.close();
     String last = call("POST", "/receive", "{\"max\":1,\"waitMs\":10000}");
-    Kit.same(all(DELIVERIES, last), List.of("" + (before + 2)), "deliveries over HTTP again");
+    Kit.same(all(DELIVERIES, last), List.of("3"), "deliveries over HTTP again");
     Kit.same(all(OFFSET, last), List.of("" + records.get(0).offset()), "the same record");
     settle("ack", all(RECEIPT, last));
   }
